@@ -1,0 +1,7 @@
+module github.com/knocker-dev/knocker/conformance
+
+go 1.24
+
+require github.com/knocker-dev/knocker/core v0.0.0
+
+replace github.com/knocker-dev/knocker/core => ../core
