@@ -6,3 +6,8 @@ require (
 	github.com/mattn/go-sqlite3 v1.14.53
 	github.com/tidwall/gjson v1.20.1
 )
+
+require (
+	github.com/tidwall/match v1.1.1 // indirect
+	github.com/tidwall/pretty v1.2.0 // indirect
+)

@@ -1,0 +1,391 @@
+// Package sqlite drives SQLite: connections, statements, the file's locks and
+// wake-ups. It is the only package of the core that knows SQLite's C interface.
+package sqlite
+
+/*
+#cgo CFLAGS: -std=gnu11 -O2 -I${SRCDIR}/include
+#cgo noescape knocker_run
+#cgo noescape knocker_prepare
+#include <stdlib.h>
+#include "driver.h"
+*/
+import "C"
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"strings"
+	"sync"
+	"time"
+	"unsafe"
+
+	_ "github.com/knocker-dev/knocker/core/sqlite/include" // keeps the headers in vendored builds
+	"github.com/knocker-dev/knocker/core/store"
+	_ "github.com/mattn/go-sqlite3" // the amalgamation
+)
+
+// minimumVersion is the oldest SQLite that this driver works with.
+const minimumVersion = 3038000
+
+// Routines is a table of SQLite's functions: the embedded copy's, or a host's.
+type Routines struct{ table *C.sqlite3_api_routines }
+
+var embedded = sync.OnceValues(func() (Routines, error) {
+	return checkRoutines(C.knocker_embedded_routines())
+})
+
+// Embedded returns the table of the SQLite that is linked into the program.
+func Embedded() (Routines, error) { return embedded() }
+
+// HostRoutines wraps the table that a host's SQLite handed to the extension.
+func HostRoutines(table unsafe.Pointer) (Routines, error) {
+	return checkRoutines((*C.sqlite3_api_routines)(table))
+}
+
+func checkRoutines(table *C.sqlite3_api_routines) (Routines, error) {
+	if table == nil {
+		return Routines{}, &Error{Unavailable: true, Message: "this build's SQLite hands out no table of routines: it was built without go-sqlite3 or with the tag sqlite_omit_load_extension"}
+	}
+	if v := int(C.knocker_library_version(table)); v < minimumVersion {
+		return Routines{}, &Error{Unavailable: true, Message: fmt.Sprintf("SQLite %s is too old: 3.38 or later is needed", C.GoString(C.knocker_library_version_text(table)))}
+	}
+	if missing := C.knocker_missing_routine(table); missing != nil {
+		return Routines{}, &Error{Unavailable: true, Message: "this SQLite lacks the routine " + C.GoString(missing)}
+	}
+	return Routines{table}, nil
+}
+
+// Version is SQLite's version text.
+func (r Routines) Version() string { return C.GoString(C.knocker_library_version_text(r.table)) }
+
+// Flags for Open.
+const (
+	OpenReadWrite = C.SQLITE_OPEN_READWRITE | C.SQLITE_OPEN_NOMUTEX
+	OpenCreate    = C.SQLITE_OPEN_CREATE
+)
+
+// Conn is one connection. One goroutine uses it at a time, but for SetExpired.
+type Conn struct {
+	c          *C.knocker_connection
+	statements map[string]*statement
+	order      []string // least recently prepared first, for eviction
+	args       []byte
+}
+
+type statement struct {
+	stmt       *C.sqlite3_stmt
+	trusted    bool
+	parameters int
+	columns    int
+}
+
+// Statements kept prepared on a connection: the library's own are about fifty,
+// the rest are the handlers'.
+const maxStatements = 200
+
+// Open opens a file. vfs "" is SQLite's default.
+func Open(r Routines, path string, flags int, vfs string) (*Conn, error) {
+	cpath := C.CString(path)
+	defer C.free(unsafe.Pointer(cpath))
+	var cvfs *C.char
+	if vfs != "" {
+		cvfs = C.CString(vfs)
+		defer C.free(unsafe.Pointer(cvfs))
+	}
+	c := C.knocker_connection_open(r.table, cpath, C.int(flags), cvfs)
+	if c == nil {
+		return nil, &Error{Code: C.SQLITE_NOMEM, Message: "out of memory"}
+	}
+	conn := &Conn{c: c, statements: map[string]*statement{}}
+	if c.code != 0 {
+		err := conn.lastError()
+		conn.Close()
+		return nil, err
+	}
+	return conn, nil
+}
+
+// Close closes the connection; an open transaction is rolled back.
+func (c *Conn) Close() {
+	if c.c == nil {
+		return
+	}
+	for _, s := range c.statements {
+		C.knocker_finalize(c.c, s.stmt)
+	}
+	c.statements = nil
+	C.knocker_connection_close(c.c)
+	c.c = nil
+}
+
+// Guard makes untrusted statements subject to the rules of handlers.
+func (c *Conn) Guard() error {
+	if C.knocker_guard(c.c) != 0 {
+		return &Error{Code: C.SQLITE_ERROR, Message: "the authorizer can't be installed"}
+	}
+	return nil
+}
+
+// SetBusyTimeout bounds, from now on, how long statements wait for locks of
+// other processes. Zero: not at all.
+func (c *Conn) SetBusyTimeout(d time.Duration) { C.knocker_set_busy_deadline(c.c, C.int64_t(d)) }
+
+// SetExpired ends the running untrusted statement and refuses later ones. It
+// may be called from any goroutine while the connection is open.
+func (c *Conn) SetExpired(expired bool) {
+	v := C.int(0)
+	if expired {
+		v = 1
+	}
+	C.knocker_set_expired(c.c, v)
+}
+
+// InTransaction reports whether a transaction is open.
+func (c *Conn) InTransaction() bool { return c.c.autocommit == 0 }
+
+// DeferredForeignKeys reports whether a commit would fail now because of a
+// deferred foreign key.
+func (c *Conn) DeferredForeignKeys() bool { return C.knocker_deferred_foreign_keys(c.c) != 0 }
+
+// Exec runs one of the library's own statements.
+func (c *Conn) Exec(sql string, args ...any) (store.Result, error) {
+	if _, err := c.run(sql, true, args); err != nil {
+		return store.Result{}, err
+	}
+	return c.result(), nil
+}
+
+// Query runs one of the library's own statements and returns its rows.
+func (c *Conn) Query(sql string, args ...any) (*store.Rows, error) {
+	if _, err := c.run(sql, true, args); err != nil {
+		return nil, err
+	}
+	return c.rows(), nil
+}
+
+// ExecUntrusted runs an application's statement under the guard's rules.
+func (c *Conn) ExecUntrusted(sql string, args []any, named map[string]any) (store.Result, error) {
+	if _, err := c.runUntrusted(sql, args, named); err != nil {
+		return store.Result{}, err
+	}
+	return c.result(), nil
+}
+
+// QueryUntrusted is ExecUntrusted with the rows and their column names.
+func (c *Conn) QueryUntrusted(sql string, args []any, named map[string]any) (*store.Rows, error) {
+	s, err := c.runUntrusted(sql, args, named)
+	if err != nil {
+		return nil, err
+	}
+	rows := c.rows()
+	if C.knocker_column_names(c.c, s.stmt) != 0 {
+		return nil, c.lastError()
+	}
+	header := c.rows()
+	if header.Next() {
+		for i := range header.Columns() {
+			rows.Names = append(rows.Names, header.Text(i))
+		}
+	}
+	return rows, nil
+}
+
+// Script runs several statements without arguments.
+func (c *Conn) Script(sql string) error {
+	csql := C.CString(sql)
+	defer C.free(unsafe.Pointer(csql))
+	if C.knocker_script(c.c, csql) != 0 {
+		return c.lastError()
+	}
+	return nil
+}
+
+// Checkpoint modes.
+const (
+	CheckpointPassive  = C.SQLITE_CHECKPOINT_PASSIVE
+	CheckpointRestart  = C.SQLITE_CHECKPOINT_RESTART
+	CheckpointTruncate = C.SQLITE_CHECKPOINT_TRUNCATE
+)
+
+// Checkpoint copies the WAL into the database and returns the WAL's length and
+// what was copied, both in frames.
+func (c *Conn) Checkpoint(mode int) (frames, copied int, err error) {
+	var total, done C.int
+	if C.knocker_checkpoint(c.c, C.int(mode), &total, &done) != 0 {
+		err = c.lastError()
+	}
+	return int(total), int(done), err
+}
+
+func (c *Conn) run(sql string, trusted bool, args []any) (*statement, error) {
+	s, err := c.prepare(sql, trusted)
+	if err != nil {
+		return nil, err
+	}
+	if s.parameters != len(args) {
+		return nil, &Error{Code: C.SQLITE_RANGE, Message: fmt.Sprintf("the statement has %d parameters, %d were given", s.parameters, len(args))}
+	}
+	if err := c.pack(args); err != nil {
+		return nil, err
+	}
+	return s, c.step(s, trusted)
+}
+
+func (c *Conn) runUntrusted(sql string, args []any, named map[string]any) (*statement, error) {
+	if named == nil {
+		return c.run(sql, false, args)
+	}
+	s, err := c.prepare(sql, false)
+	if err != nil {
+		return nil, err
+	}
+	if args, err = c.positions(s, named); err != nil {
+		return nil, err
+	}
+	if err := c.pack(args); err != nil {
+		return nil, err
+	}
+	return s, c.step(s, false)
+}
+
+// positions turns named parameters into positional ones.
+func (c *Conn) positions(s *statement, named map[string]any) ([]any, error) {
+	args := make([]any, s.parameters)
+	found := 0
+	for name, value := range named {
+		at := 0
+		for _, prefix := range []string{"", ":", "@", "$"} {
+			cname := C.CString(prefix + name)
+			at = int(C.knocker_parameter_index(c.c, s.stmt, cname))
+			C.free(unsafe.Pointer(cname))
+			if at > 0 {
+				break
+			}
+		}
+		if at > 0 {
+			args[at-1] = value
+			found++
+		}
+	}
+	if found < s.parameters {
+		return nil, &Error{Code: C.SQLITE_RANGE, Message: fmt.Sprintf("the statement has %d parameters, %d of the given names fit", s.parameters, found)}
+	}
+	return args, nil
+}
+
+func (c *Conn) step(s *statement, trusted bool) error {
+	var first *C.uchar
+	if len(c.args) > 0 {
+		first = (*C.uchar)(unsafe.Pointer(&c.args[0]))
+	}
+	t := C.int(0)
+	if trusted {
+		t = 1
+	}
+	code := C.knocker_run(c.c, s.stmt, first, C.size_t(len(c.args)), t)
+	if cap(c.args) > 1<<20 {
+		c.args = nil
+	}
+	if code != 0 {
+		return c.lastError()
+	}
+	return nil
+}
+
+func (c *Conn) prepare(sql string, trusted bool) (*statement, error) {
+	if s := c.statements[sql]; s != nil && s.trusted == trusted {
+		return s, nil
+	}
+	if sql == "" {
+		return nil, &Error{Code: C.SQLITE_MISUSE, Message: "the statement is empty"}
+	}
+	var tail, parameters, columns C.int
+	t := C.int(0)
+	if trusted {
+		t = 1
+	}
+	stmt := C.knocker_prepare(c.c, (*C.char)(unsafe.Pointer(unsafe.StringData(sql))), C.int(len(sql)), t, &tail, &parameters, &columns)
+	if stmt == nil {
+		if c.c.code != 0 {
+			return nil, c.lastError()
+		}
+		return nil, &Error{Code: C.SQLITE_MISUSE, Message: "the statement is empty"}
+	}
+	if rest := strings.Trim(sql[tail:], " \t\r\n;"); rest != "" && !strings.HasPrefix(rest, "--") {
+		C.knocker_finalize(c.c, stmt)
+		return nil, &Error{Code: C.SQLITE_MISUSE, Message: "one statement a call: there is more after the first"}
+	}
+	s := &statement{stmt: stmt, trusted: trusted, parameters: int(parameters), columns: int(columns)}
+	c.remember(strings.Clone(sql), s)
+	return s, nil
+}
+
+func (c *Conn) remember(sql string, s *statement) {
+	if old := c.statements[sql]; old != nil {
+		C.knocker_finalize(c.c, old.stmt)
+		c.statements[sql] = s
+		return
+	}
+	if len(c.order) >= maxStatements {
+		oldest := c.order[0]
+		c.order = c.order[1:]
+		C.knocker_finalize(c.c, c.statements[oldest].stmt)
+		delete(c.statements, oldest)
+	}
+	c.order = append(c.order, sql)
+	c.statements[sql] = s
+}
+
+func (c *Conn) result() store.Result {
+	return store.Result{Changes: int64(c.c.changes), LastInsertID: int64(c.c.last_rowid)}
+}
+
+func (c *Conn) rows() *store.Rows {
+	data := C.GoBytes(unsafe.Pointer(c.c.out), C.int(c.c.out_length))
+	return store.NewRows(data, int(c.c.rows), int(c.c.columns))
+}
+
+// pack writes the arguments as knocker_run reads them.
+func (c *Conn) pack(args []any) error {
+	b := c.args[:0]
+	for _, arg := range args {
+		switch v := arg.(type) {
+		case nil:
+			b = appendWord(b, 'n', 0)
+		case int64:
+			b = appendWord(b, 'i', uint64(v))
+		case int:
+			b = appendWord(b, 'i', uint64(v))
+		case int32:
+			b = appendWord(b, 'i', uint64(v))
+		case bool:
+			n := uint64(0)
+			if v {
+				n = 1
+			}
+			b = appendWord(b, 'i', n)
+		case float64:
+			if math.IsNaN(v) {
+				b = appendWord(b, 'n', 0)
+			} else {
+				b = appendWord(b, 'r', math.Float64bits(v))
+			}
+		case string:
+			b = append(appendWord(b, 't', uint64(len(v))), v...)
+		case []byte:
+			b = append(appendWord(b, 'b', uint64(len(v))), v...)
+		default:
+			return &Error{Code: C.SQLITE_MISMATCH, Message: fmt.Sprintf("a parameter of type %T can't be bound: use nil, a number, text or bytes", arg)}
+		}
+	}
+	if len(b) > math.MaxInt32 {
+		return &Error{Code: C.SQLITE_TOOBIG, Message: "the parameters are larger than 2 GiB"}
+	}
+	c.args = b
+	return nil
+}
+
+func appendWord(b []byte, kind byte, word uint64) []byte {
+	return binary.LittleEndian.AppendUint64(append(b, kind), word)
+}

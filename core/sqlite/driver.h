@@ -1,0 +1,75 @@
+/* The SQLite driver: every call goes through the sqlite3_api_routines table of
+ * the connection at hand, so that the same code serves the embedded SQLite and
+ * a host's. In each function the table is a variable named sqlite3_api: the
+ * macros of sqlite3ext.h resolve to it, and a direct call does not compile. */
+#ifndef KNOCKER_DRIVER_H
+#define KNOCKER_DRIVER_H
+
+#include <stdint.h>
+#include <stddef.h>
+#include "sqlite3ext.h"
+
+/* One connection. Go serialises all use of it, but for `expired`. */
+typedef struct knocker_connection {
+	const sqlite3_api_routines *api;
+	sqlite3 *db;
+
+	/* What the last call left behind. */
+	int code;          /* extended result code, 0 for success */
+	int autocommit;    /* 0 while a transaction is open */
+	int rows, columns; /* size of the answer in out */
+	int64_t changes, last_rowid;
+	unsigned char *out; /* packed cells, or the error message when code != 0 */
+	size_t out_length, out_capacity;
+
+	int64_t busy_deadline; /* monotonic ns; 0: don't wait for locks */
+	int expired;           /* atomic: not 0 ends the running statement */
+
+	int guarded;         /* an authorizer is installed */
+	int trusted;         /* the running statement is the library's own */
+	char denied[160];    /* what the authorizer refused last */
+} knocker_connection;
+
+/* The embedded SQLite's table, or NULL where it was built without one. */
+const sqlite3_api_routines *knocker_embedded_routines(void);
+
+/* The name of a routine that the table lacks, or NULL when it has all. */
+const char *knocker_missing_routine(const sqlite3_api_routines *api);
+int knocker_library_version(const sqlite3_api_routines *api);
+const char *knocker_library_version_text(const sqlite3_api_routines *api);
+
+/* Opens a file. The result is NULL only when memory is exhausted; code tells. */
+knocker_connection *knocker_connection_open(const sqlite3_api_routines *api, const char *path, int flags,
+                                            const char *vfs);
+void knocker_connection_close(knocker_connection *c);
+
+/* Waits for locks until `deadline` in short steps. */
+void knocker_set_busy_deadline(knocker_connection *c, int64_t timeout_ns);
+void knocker_set_expired(knocker_connection *c, int expired);
+
+/* Installs the authorizer that keeps an application's statements away from
+ * what is not theirs, and the progress handler that `expired` works by. */
+int knocker_guard(knocker_connection *c);
+
+/* Prepares one statement; *tail is the length of SQL used. */
+sqlite3_stmt *knocker_prepare(knocker_connection *c, const char *sql, int length, int trusted, int *tail,
+                              int *parameters, int *columns);
+void knocker_finalize(knocker_connection *c, sqlite3_stmt *stmt);
+int knocker_parameter_index(knocker_connection *c, sqlite3_stmt *stmt, const char *name);
+int knocker_is_readonly(knocker_connection *c, sqlite3_stmt *stmt);
+
+/* Binds, steps to the end, reads every row and resets: one call a statement.
+ * Arguments and cells are packed as a type byte (n i r t b), eight bytes of
+ * value or length, and the bytes. */
+int knocker_run(knocker_connection *c, sqlite3_stmt *stmt, const unsigned char *args, size_t args_length,
+                int trusted);
+/* Writes the column names as text cells. */
+int knocker_column_names(knocker_connection *c, sqlite3_stmt *stmt);
+/* Runs a script of several statements. */
+int knocker_script(knocker_connection *c, const char *sql);
+/* 1 while a deferred foreign key is violated in the open transaction. */
+int knocker_deferred_foreign_keys(knocker_connection *c);
+int knocker_checkpoint(knocker_connection *c, int mode, int *wal_frames, int *checkpointed);
+int knocker_autocommit(knocker_connection *c);
+
+#endif
