@@ -58,7 +58,7 @@ func Prepare(path string, options Options) (*File, error) {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: syscall.Errno(errno)}
 	}
 	result := &File{Path: path, Device: uint64(file.device), Inode: uint64(file.inode)}
-	if file.kind == C.FILELOCK_OFD && installed {
+	if file.kind == C.FILELOCK_OFD {
 		result.Mode = OpenFileDescription
 	}
 	return result, obstacle(file.obstacle)

@@ -18,6 +18,8 @@
 extern sqlite3_vfs *sqlite3_vfs_find(const char *) __attribute__((weak));
 extern int sqlite3_config(int, ...) __attribute__((weak));
 
+static int installed;
+
 static void enter(void) { pthread_mutex_lock(&filelock_mutex); }
 static void leave(void) { pthread_mutex_unlock(&filelock_mutex); }
 
@@ -227,7 +229,7 @@ int filelock_install(void) {
   for (size_t n = 0; n < sizeof hooks / sizeof *hooks; n++)
     if (vfs->xSetSystemCall(vfs, hooks[n].name, hooks[n].hook) != SQLITE_OK)
       return 0;
-  return pthread_atfork(enter, leave, fork_child) == 0;
+  return installed = pthread_atfork(enter, leave, fork_child) == 0;
 }
 
 /* Opens the file for writing if it can, and creates it with exactly mode. */
@@ -267,18 +269,19 @@ int filelock_prepare(const char *path, int read_only, int create, mode_t mode,
     return errno;
   }
   if (!known) {
-    if (read_only) adopt(open_new(path, O_RDWR, 0), O_RDWR, 0);
+    if (read_only && installed) adopt(open_new(path, O_RDWR, 0), O_RDWR, 0);
     int fd = open_database(path, &flags, create && !read_only, mode);
     if (fd < 0 || fstat(fd, &st) != 0) return errno;
-    if (adopt(fd, flags, 0) < 0) return errno;
+    if (!installed) close(fd); /* nobody would ever take it from the table */
+    else if (adopt(fd, flags, 0) < 0) return errno;
   }
   enter();
   inode *i = table_find(st.st_dev, st.st_ino);
-  out->kind = i ? i->kind : FILELOCK_OFD;
+  out->kind = i ? i->kind : FILELOCK_CLASSIC;
   leave();
   out->device = st.st_dev;
   out->inode = st.st_ino;
-  if (out->kind == FILELOCK_CLASSIC)
+  if (installed && out->kind == FILELOCK_CLASSIC)
     out->obstacle = filelock_obstacle(out->device, out->inode);
   return 0;
 }

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { BUCKETS = 512, PARKED_MAX = 32 };
 
@@ -79,6 +80,10 @@ static int reserve(int fd) {
    this same process? A read lock on a byte that SQLite never locks answers it
    without disturbing anyone, and on a read-only descriptor too. */
 static int ofd_locks_work(int fd) {
+#ifdef KNOCKER_TORTURE
+  const char *cure = getenv("KNOCKER_CURE");
+  if (cure && strcmp(cure, "classic") == 0) return 0; /* as if they did not */
+#endif
 #if defined(F_OFD_SETLK) && (!defined(__APPLE__) || defined(KNOCKER_DARWIN_OFD))
   off_t byte = 0x40000000 + 1024 + getpid();
   for (int attempt = 0;; attempt++) {

@@ -1,0 +1,239 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/knocker-dev/knocker/core/sqlite/filelock"
+	_ "github.com/mattn/go-sqlite3" // registers "sqlite3": the embedded copy
+	_ "modernc.org/sqlite"          // registers "sqlite": the host's copy
+)
+
+const (
+	embedded = "sqlite3"
+	host     = "sqlite"
+)
+
+var roles = map[string]func([]string){
+	"prepare":  func(a []string) { check(prepare(a[0], a[1])) },
+	"main":     func(a []string) { write(a, embedded, embedded, host, host) },
+	"embedded": func(a []string) { write(a, embedded) },
+	"host":     func(a []string) { write(a, host) },
+	"verify":   func(a []string) { check(verify(a[0])) },
+}
+
+func check(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func connect(driver, path, mode string) (*sql.DB, error) {
+	dsn := "file:" + path
+	synchronous := "NORMAL"
+	if mode == "delete" {
+		synchronous = "OFF" // only the power could take what is lost by this
+	}
+	if driver == embedded {
+		dsn += "?_txlock=immediate&_busy_timeout=20000&_synchronous=" + synchronous
+	} else {
+		dsn += "?_txlock=immediate&_pragma=busy_timeout(20000)&_pragma=synchronous(" + synchronous + ")"
+	}
+	db, err := sql.Open(driver, dsn)
+	if err == nil {
+		db.SetMaxOpenConns(1)
+	}
+	return db, err
+}
+
+func prepare(path, mode string) error {
+	db, err := connect(host, path, mode)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	_, err = db.Exec(`PRAGMA journal_mode=` + mode + `;
+		CREATE TABLE entry(writer TEXT, n INTEGER, filler BLOB, PRIMARY KEY(writer, n));
+		CREATE TABLE total(n INTEGER NOT NULL);
+		INSERT INTO total VALUES(0)`)
+	return err
+}
+
+// write runs one long-lived and one reopening thread for each copy named, and
+// reports each commit after SQLite has acknowledged it.
+func write(args []string, drivers ...string) {
+	path, mode, name := args[0], args[1], args[2]
+	deadline, err := time.Parse(time.RFC3339Nano, args[3])
+	check(err)
+	var output sync.Mutex
+	say := func(format string, values ...any) {
+		output.Lock()
+		defer output.Unlock()
+		fmt.Printf(format+"\n", values...)
+	}
+	var opened atomic.Int32
+	var wg sync.WaitGroup
+	for i, driver := range drivers {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			w := writer{driver: driver, path: path, mode: mode, name: fmt.Sprintf("%s.%d", name, i), say: say}
+			w.reopen = i%2 == 1 || (len(drivers) == 1 && strings.HasSuffix(name, "1"))
+			w.run(deadline, &opened)
+		}()
+	}
+	stop := make(chan struct{})
+	go countDescriptors(say, stop, deadline, len(drivers) > 1)
+	wg.Wait()
+	close(stop)
+}
+
+// countDescriptors samples the process that holds both copies, when it has run
+// long enough for every thread to have its files.
+func countDescriptors(say func(string, ...any), stop chan struct{}, deadline time.Time, wanted bool) {
+	if !wanted {
+		return
+	}
+	start := time.Until(deadline) / 4
+	for wait := start; ; wait = 50 * time.Millisecond {
+		select {
+		case <-stop:
+			return
+		case <-time.After(wait):
+		}
+		if time.Until(deadline) < 100*time.Millisecond {
+			return
+		}
+		entries, err := os.ReadDir("/proc/self/fd")
+		if err == nil {
+			say("fds %d", len(entries))
+		}
+	}
+}
+
+type writer struct {
+	driver, path, mode, name string
+	reopen                   bool
+	say                      func(string, ...any)
+}
+
+func (w writer) run(deadline time.Time, opened *atomic.Int32) {
+	if w.driver == embedded {
+		if _, err := filelock.Prepare(w.path, filelock.Options{}); err != nil {
+			w.say("error %s: %v", w.name, err)
+			return
+		}
+	}
+	db, err := connect(w.driver, w.path, w.mode)
+	if err != nil {
+		w.say("error %s: %v", w.name, err)
+		return
+	}
+	defer func() { db.Close() }()
+	filler := make([]byte, 300)
+	for n := 1; time.Now().Before(deadline); {
+		err := w.transaction(db, n, filler)
+		switch {
+		case err == nil:
+			w.say("commit %s %d", w.name, n)
+			n++
+		case busy(err): // a wait that ran out, not a broken promise
+		default:
+			w.say("error %s %s: %v", w.driver, w.name, err)
+			time.Sleep(time.Millisecond)
+		}
+		if w.reopen && n%5 == 0 {
+			db.Close()
+			if db, err = connect(w.driver, w.path, w.mode); err != nil {
+				w.say("error %s: %v", w.name, err)
+				return
+			}
+			opened.Add(1)
+		}
+	}
+}
+
+func (w writer) transaction(db *sql.DB, n int, filler []byte) error {
+	tx, err := db.BeginTx(context.Background(), nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	if _, err = tx.Exec("INSERT INTO entry VALUES(?,?,?)", w.name, n, filler); err != nil {
+		return err
+	}
+	if _, err = tx.Exec("UPDATE total SET n = n + 1"); err != nil {
+		return err
+	}
+	var seen int
+	const back = 10
+	if err = tx.QueryRow("SELECT count(*) FROM entry WHERE writer = ? AND n > ?", w.name, n-back).Scan(&seen); err != nil {
+		return err
+	}
+	if seen != min(n, back) {
+		return fmt.Errorf("%d of the last %d rows are there before commit", seen, min(n, back))
+	}
+	return tx.Commit()
+}
+
+// busy recognises SQLITE_BUSY of both drivers by its text; "locking protocol"
+// (SQLITE_PROTOCOL) is an error.
+func busy(err error) bool {
+	return strings.Contains(err.Error(), "database is locked")
+}
+
+type verdict struct {
+	Integrity string
+	Rows      int
+	Total     int
+	Writers   map[string][]int // the numbers that are there, in order
+}
+
+// Present counts the numbers 1..n of writer.
+func (v verdict) Present(writer string, n int) int {
+	count := 0
+	for _, number := range v.Writers[writer] {
+		if number <= n {
+			count++
+		}
+	}
+	return count
+}
+
+func verify(path string) error {
+	db, err := connect(host, path, "wal")
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	v := verdict{Writers: map[string][]int{}}
+	if err := db.QueryRow("PRAGMA integrity_check").Scan(&v.Integrity); err != nil {
+		return err
+	}
+	if err := db.QueryRow("SELECT count(*), (SELECT n FROM total) FROM entry").Scan(&v.Rows, &v.Total); err != nil {
+		return err
+	}
+	rows, err := db.Query("SELECT writer, n FROM entry NOT INDEXED ORDER BY 1, 2")
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var name string
+		var n int
+		if err := rows.Scan(&name, &n); err != nil {
+			return err
+		}
+		v.Writers[name] = append(v.Writers[name], n)
+	}
+	return errors.Join(rows.Err(), json.NewEncoder(os.Stdout).Encode(v))
+}

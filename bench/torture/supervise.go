@@ -1,0 +1,203 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+)
+
+type result struct {
+	mode                           string
+	commits, lost, corrupt, errors int
+	fdLow, fdHigh                  int
+	kills                          int
+	notes                          []string
+}
+
+// ok allows the descriptors as much growth as there are threads that can each
+// be between two opens.
+func (r result) ok() bool {
+	return r.commits > 0 && r.lost == 0 && r.corrupt == 0 && r.errors == 0 && r.fdHigh-r.fdLow <= 16
+}
+
+func (r result) String() string {
+	line := fmt.Sprintf("torture: commits=%d lost=%d corrupt=%d errors=%d fds=%d..%d",
+		r.commits, r.lost, r.corrupt, r.errors, r.fdLow, r.fdHigh)
+	head := fmt.Sprintf("go and modernc, journal_mode=%s, %d kills", r.mode, r.kills)
+	return strings.Join(append(append([]string{head}, r.notes...), line), "\n")
+}
+
+func splitModes(list string) []string { return strings.Split(list, ",") }
+
+// supervise runs one torture in child processes, so that a SIGBUS is counted
+// and does not end the count.
+func supervise(directory, mode string, limit time.Duration, kill bool) result {
+	r := result{mode: mode}
+	dir, err := os.MkdirTemp(directory, "torture")
+	if err != nil {
+		return failure(r, err)
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "torture.db")
+	if out, err := self("prepare", path, mode).CombinedOutput(); err != nil {
+		return failure(r, fmt.Errorf("prepare: %w: %s", err, out))
+	}
+
+	t := &tally{acknowledged: map[string]int{}}
+	deadline := time.Now().Add(limit)
+	var wg sync.WaitGroup
+	for name, args := range map[string][]string{
+		"main":     {"main", path, mode},
+		"embedded": {"embedded", path, mode},
+		"host":     {"host", path, mode},
+	} {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for generation := 0; time.Now().Before(deadline); generation++ {
+				writer := fmt.Sprintf("%s.%d", name, generation)
+				t.run(append(args, writer, deadline.Format(time.RFC3339Nano)), kill && name != "main", deadline)
+			}
+		}()
+	}
+	wg.Wait()
+
+	r.kills, r.errors, r.notes, r.fdLow, r.fdHigh = t.kills, t.errors, t.notes, t.fdLow, t.fdHigh
+	var seen verdict
+	out, err := self("verify", path).Output()
+	if err == nil {
+		err = json.Unmarshal(out, &seen)
+	}
+	if err != nil {
+		r.corrupt++
+		r.notes = append(r.notes, "verify: "+err.Error())
+	}
+	for writer, n := range t.acknowledged {
+		r.commits += n
+		r.lost += n - min(n, seen.Present(writer, n))
+	}
+	if seen.Integrity != "ok" {
+		r.corrupt++
+		r.notes = append(r.notes, "integrity_check: "+seen.Integrity)
+	}
+	if seen.Total != seen.Rows {
+		r.lost += max(seen.Total-seen.Rows, seen.Rows-seen.Total)
+		r.notes = append(r.notes, fmt.Sprintf("the shared counter is %d, rows are %d", seen.Total, seen.Rows))
+	}
+	return r
+}
+
+func failure(r result, err error) result {
+	r.errors++
+	r.notes = append(r.notes, err.Error())
+	return r
+}
+
+func self(args ...string) *exec.Cmd {
+	program, err := os.Executable()
+	if err != nil {
+		program = os.Args[0]
+	}
+	return exec.Command(program, args...)
+}
+
+// tally collects what the children report on their standard output: lines
+// "commit WRITER N", "fds N" and "error TEXT".
+type tally struct {
+	sync.Mutex
+	acknowledged  map[string]int
+	errors, kills int
+	fdLow, fdHigh int
+	notes         []string
+}
+
+func (t *tally) run(args []string, kill bool, deadline time.Time) {
+	command := self(args...)
+	var stderr strings.Builder
+	command.Stderr = &stderr
+	out, err := command.StdoutPipe()
+	if err == nil {
+		err = command.Start()
+	}
+	if err != nil {
+		t.fail("start: " + err.Error())
+		return
+	}
+	killed := make(chan bool, 1)
+	if kill {
+		life := time.Duration(50+rand.IntN(600)) * time.Millisecond
+		timer := time.AfterFunc(min(life, time.Until(deadline)), func() {
+			killed <- true
+			command.Process.Kill()
+		})
+		defer timer.Stop()
+	} else {
+		timer := time.AfterFunc(time.Until(deadline)+30*time.Second, func() { command.Process.Kill() })
+		defer timer.Stop()
+	}
+	t.read(out)
+	err = command.Wait()
+	select {
+	case <-killed:
+		t.Lock()
+		t.kills++
+		t.Unlock()
+	default:
+		if err != nil {
+			t.fail(fmt.Sprintf("%s: %v: %s", args[0], err, firstLines(stderr.String(), 3)))
+			time.Sleep(20 * time.Millisecond)
+		}
+	}
+}
+
+func (t *tally) read(out io.Reader) {
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		var writer, text string
+		var n int
+		line := lines.Text()
+		t.Lock()
+		switch {
+		case scan(line, "commit %s %d", &writer, &n):
+			t.acknowledged[writer] = max(n, t.acknowledged[writer])
+		case scan(line, "fds %d", &n):
+			if t.fdLow == 0 || n < t.fdLow {
+				t.fdLow = n
+			}
+			t.fdHigh = max(n, t.fdHigh)
+		default:
+			text = line
+		}
+		t.Unlock()
+		if text != "" {
+			t.fail(text)
+		}
+	}
+}
+
+func scan(line, format string, into ...any) bool {
+	n, err := fmt.Sscanf(line, format, into...)
+	return err == nil && n == len(into)
+}
+
+func (t *tally) fail(text string) {
+	t.Lock()
+	defer t.Unlock()
+	t.errors++
+	if len(t.notes) < 8 {
+		t.notes = append(t.notes, "  "+text)
+	}
+}
+
+func firstLines(text string, n int) string {
+	lines := strings.SplitN(text, "\n", n+1)
+	return strings.Join(lines[:min(n, len(lines))], " | ")
+}
