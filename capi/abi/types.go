@@ -1,0 +1,352 @@
+package abi
+
+import (
+	"encoding/json"
+	"strconv"
+)
+
+// NullText is text that is null when empty.
+type NullText string
+
+// MarshalJSON implements json.Marshaler.
+func (t NullText) MarshalJSON() ([]byte, error) { return appendNullText(nil, t), nil }
+
+// NullInteger is a number that is null when 0; ids and times begin at 1.
+type NullInteger int64
+
+// MarshalJSON implements json.Marshaler.
+func (n NullInteger) MarshalJSON() ([]byte, error) { return appendNullInteger(nil, n), nil }
+
+// Nothing is a request or a reply without fields.
+type Nothing struct{}
+
+// FileMode is a permission of a new file: an integer, or octal text such as "0640".
+type FileMode uint32
+
+// ParseFileMode reads a file mode; ok is false when raw is neither form.
+func ParseFileMode(raw json.RawMessage) (mode FileMode, ok bool) {
+	text, base := string(raw), 10
+	if len(raw) > 0 && raw[0] == '"' {
+		text, base = unquote(raw), 8
+	}
+	n, err := strconv.ParseUint(text, base, 32)
+	return FileMode(n), err == nil && n <= 0o777
+}
+
+// RetryFields are the retry options of open, endpoint and handler.
+type RetryFields struct {
+	MaxAttempts     int     `json:"max_attempts" min:"1" max:"1000000"`
+	BackoffInitialS float64 `json:"backoff_initial_s" above:"0" max:"1e9"`
+	BackoffFactor   float64 `json:"backoff_factor" min:"1" max:"1e6"`
+	BackoffMaxS     float64 `json:"backoff_max_s" above:"0" max:"1e9"`
+	BackoffJitter   *bool   `json:"backoff_jitter"`
+}
+
+// OpenRequest opens an inbox.
+type OpenRequest struct {
+	Path         string      `json:"path" required:"true"`
+	HandlerScope string      `json:"handler_scope"`
+	Options      OpenOptions `json:"options"`
+}
+
+// OpenOptions are the options of open.
+type OpenOptions struct {
+	QueueName              string          `json:"queue_name"`
+	BusyTimeoutMS          int64           `json:"busy_timeout_ms" min:"1" max:"86400000"`
+	ReceiveTimeoutMS       int64           `json:"receive_timeout_ms" min:"1" max:"86400000"`
+	MaxBodyBytes           int64           `json:"max_body_bytes" min:"1"`
+	MaxOrphans             int64           `json:"max_orphans" min:"1"`
+	MaxOrphanBytes         int64           `json:"max_orphan_bytes" min:"1"`
+	MaxOrphanBodyBytes     int64           `json:"max_orphan_body_bytes" min:"1"`
+	MaxOrphansPerS         int64           `json:"max_orphans_per_s" min:"1"`
+	RedactHeaders          []string        `json:"redact_headers"`
+	FileMode               json.RawMessage `json:"file_mode"`
+	Migrate                string          `json:"migrate"`
+	Engine                 string          `json:"engine"`
+	JournalMode            string          `json:"journal_mode"`
+	ForeignKeys            *bool           `json:"foreign_keys"`
+	MaxTransactionS        float64         `json:"max_transaction_s" above:"0" max:"86400"`
+	AllowNetworkFileSystem bool            `json:"allow_network_file_system"`
+	Clock                  *Clock          `json:"clock"`
+	RetryFields
+}
+
+// Clock is the settable clock of an inbox under test.
+type Clock struct {
+	NowS float64 `json:"now_s" required:"true" min:"0" max:"253402300799"`
+}
+
+// OpenReply is what open and info answer.
+type OpenReply struct {
+	DB            uint64 `json:"db"`
+	Path          string `json:"path"`
+	Version       string `json:"version"`
+	SQLiteVersion string `json:"sqlite_version"`
+	SchemaVersion int    `json:"schema_version"`
+}
+
+// ReceiveRequest is one HTTP request; the body travels beside it.
+type ReceiveRequest struct {
+	Endpoint           string          `json:"endpoint" required:"true"`
+	Method             string          `json:"method"`
+	Headers            json.RawMessage `json:"headers"`
+	Query              json.RawMessage `json:"query"`
+	URL                string          `json:"url"`
+	Home               uint64          `json:"home" min:"1"`
+	Provider           string          `json:"provider"`
+	Secrets            json.RawMessage `json:"secrets"`
+	ProviderOptions    map[string]any  `json:"provider_options"`
+	ProviderEventID    string          `json:"provider_event_id"`
+	ProviderDeliveryID string          `json:"provider_delivery_id"`
+	EventType          string          `json:"event_type"`
+	DedupeKey          string          `json:"dedupe_key"`
+	QueueName          string          `json:"queue_name"`
+	MaxAttempts        int             `json:"max_attempts" min:"1" max:"1000000"`
+	TimeoutMS          int64           `json:"timeout_ms" min:"1" max:"86400000"`
+	BodyConsumed       bool            `json:"body_consumed"`
+	Ingest             bool            `json:"ingest"`
+	SignatureValid     *bool           `json:"signature_valid"`
+	SignatureError     string          `json:"signature_error"`
+}
+
+// ReceiveReply says what became of a request.
+type ReceiveReply struct {
+	DeliveryID      NullInteger  `json:"delivery_id"`
+	EventID         NullInteger  `json:"event_id"`
+	EventIDs        []int64      `json:"event_ids"`
+	Duplicate       bool         `json:"duplicate"`
+	StatusCode      int          `json:"status_code"`
+	Response        HTTPResponse `json:"response"`
+	Reason          NullText     `json:"reason"`
+	HandshakeSecret NullText     `json:"handshake_secret"`
+}
+
+// HTTPResponse is the answer for the sender.
+type HTTPResponse struct {
+	StatusCode int               `json:"status_code"`
+	Headers    map[string]string `json:"headers"`
+	Body       *string           `json:"body"`
+}
+
+// TicketReply is what starting an asynchronous receive answers.
+type TicketReply struct {
+	Ticket uint64 `json:"ticket"`
+}
+
+// PollRequest asks for completed tickets.
+type PollRequest struct {
+	Max int `json:"max" min:"1" max:"4096"`
+}
+
+// CancelRequest gives one ticket up.
+type CancelRequest struct {
+	Ticket uint64 `json:"ticket" required:"true" min:"1"`
+}
+
+// CancelReply says whether the ticket was dropped before it was stored.
+type CancelReply struct {
+	Cancelled bool `json:"cancelled"`
+}
+
+// DescriptorReply holds the completion descriptor.
+type DescriptorReply struct {
+	Descriptor int `json:"descriptor"`
+}
+
+// AddEndpointRequest adds or updates an endpoint.
+type AddEndpointRequest struct {
+	Name            string          `json:"name" required:"true"`
+	Path            string          `json:"path"`
+	Provider        string          `json:"provider"`
+	Secrets         json.RawMessage `json:"secrets"`
+	ProviderOptions map[string]any  `json:"provider_options"`
+	URL             string          `json:"url"`
+	Enabled         *bool           `json:"enabled"`
+	Unhandled       string          `json:"unhandled"`
+	SplitBatches    *bool           `json:"split_batches"`
+	EventKey        string          `json:"event_key"`
+	MaxBodyBytes    int64           `json:"max_body_bytes" min:"1"`
+	RetryFields
+}
+
+// NameRequest names an endpoint.
+type NameRequest struct {
+	Name string `json:"name" required:"true"`
+}
+
+// RemoveEndpointRequest removes an endpoint.
+type RemoveEndpointRequest struct {
+	Name  string `json:"name" required:"true"`
+	Prune bool   `json:"prune"`
+}
+
+// RemovedReply says whether something was removed.
+type RemovedReply struct {
+	Removed bool `json:"removed"`
+}
+
+// PageRequest asks for one page of a list.
+type PageRequest struct {
+	Limit  int    `json:"limit" min:"1" max:"1000"`
+	Cursor string `json:"cursor"`
+}
+
+// Endpoint is one endpoint as stored.
+type Endpoint struct {
+	ID        int64    `json:"id"`
+	Name      string   `json:"name"`
+	Path      string   `json:"path"`
+	Provider  NullText `json:"provider"`
+	Enabled   bool     `json:"enabled"`
+	CreatedAt int64    `json:"created_at"`
+}
+
+// EndpointsReply is one page of endpoints.
+type EndpointsReply struct {
+	Endpoints []Endpoint `json:"endpoints"`
+	Cursor    NullText   `json:"cursor"`
+}
+
+// RegisterHandlerRequest registers a handler's place.
+type RegisterHandlerRequest struct {
+	Endpoint  string  `json:"endpoint" required:"true"`
+	EventType string  `json:"event_type"`
+	TimeoutS  float64 `json:"timeout_s" above:"0" max:"1e9"`
+	RetryFields
+}
+
+// RegisterHandlerReply holds the handler's id and the one it replaces.
+type RegisterHandlerReply struct {
+	Handler  int64       `json:"handler"`
+	Replaced NullInteger `json:"replaced"`
+}
+
+// UnregisterHandlerRequest names a handler.
+type UnregisterHandlerRequest struct {
+	Handler int64 `json:"handler" required:"true"`
+}
+
+// IDRequest names an event or a delivery to read.
+type IDRequest struct {
+	ID int64 `json:"id" required:"true"`
+}
+
+// EventIDRequest names the event of an action or a list.
+type EventIDRequest struct {
+	EventID int64 `json:"event_id" required:"true"`
+}
+
+// DeliveryIDRequest names the delivery of an action.
+type DeliveryIDRequest struct {
+	DeliveryID int64 `json:"delivery_id" required:"true"`
+}
+
+// EventIDReply names the event that an action changed.
+type EventIDReply struct {
+	EventID int64 `json:"event_id"`
+}
+
+// ListEventsRequest filters events.
+type ListEventsRequest struct {
+	Endpoint  string `json:"endpoint"`
+	Status    string `json:"status"`
+	EventType string `json:"event_type"`
+	DedupeKey string `json:"dedupe_key"`
+	Since     int64  `json:"since"`
+	Until     int64  `json:"until"`
+	Bodies    bool   `json:"bodies"`
+	PageRequest
+}
+
+// ListDeliveriesRequest filters deliveries.
+type ListDeliveriesRequest struct {
+	Endpoint       string `json:"endpoint"`
+	EventID        int64  `json:"event_id" min:"1"`
+	Orphaned       *bool  `json:"orphaned"`
+	SignatureValid *bool  `json:"signature_valid"`
+	Since          int64  `json:"since"`
+	Until          int64  `json:"until"`
+	Bodies         bool   `json:"bodies"`
+	PageRequest
+}
+
+// Event is one event. A nil Body is left out.
+type Event struct {
+	ID                 int64       `json:"id"`
+	Endpoint           string      `json:"endpoint"`
+	EventType          NullText    `json:"event_type"`
+	ProviderEventID    NullText    `json:"provider_event_id"`
+	ProviderDeliveryID NullText    `json:"provider_delivery_id"`
+	DedupeKey          NullText    `json:"dedupe_key"`
+	DeliveryID         NullInteger `json:"delivery_id"`
+	Status             string      `json:"status"`
+	AttemptCount       int         `json:"attempt_count"`
+	Method             string      `json:"method"`
+	Headers            Object      `json:"headers"`
+	Query              Object      `json:"query"`
+	ReceivedAt         int64       `json:"received_at"`
+	HandledAt          NullInteger `json:"handled_at"`
+	LastError          NullText    `json:"last_error"`
+	Body               *Base64     `json:"body,omitempty"`
+}
+
+// Object is stored JSON. What is not an object in valid JSON is shown as {}.
+type Object json.RawMessage
+
+// MarshalJSON implements json.Marshaler.
+func (o Object) MarshalJSON() ([]byte, error) { return appendObject(nil, o), nil }
+
+// Base64 is a body.
+type Base64 []byte
+
+// MarshalJSON implements json.Marshaler.
+func (b Base64) MarshalJSON() ([]byte, error) { return AppendBase64(nil, b), nil }
+
+// EventsReply is one page of events.
+type EventsReply struct {
+	Events []Event  `json:"events"`
+	Cursor NullText `json:"cursor"`
+}
+
+// Delivery is one HTTP receipt. A nil Body is left out.
+type Delivery struct {
+	ID                 int64       `json:"id"`
+	Endpoint           string      `json:"endpoint"`
+	EventID            NullInteger `json:"event_id"`
+	Kind               string      `json:"kind"`
+	Reason             NullText    `json:"reason"`
+	ReceivedAt         int64       `json:"received_at"`
+	ProviderEventID    NullText    `json:"provider_event_id"`
+	ProviderDeliveryID NullText    `json:"provider_delivery_id"`
+	EventType          NullText    `json:"event_type"`
+	Method             string      `json:"method"`
+	Headers            Object      `json:"headers"`
+	Query              Object      `json:"query"`
+	SignatureValid     *bool       `json:"signature_valid"`
+	SignatureError     NullText    `json:"signature_error"`
+	DedupeKey          NullText    `json:"dedupe_key"`
+	BodyBytes          int64       `json:"body_bytes"`
+	BodyDigest         NullText    `json:"body_digest"`
+	Body               *Base64     `json:"body,omitempty"`
+}
+
+// DeliveriesReply is one page of deliveries.
+type DeliveriesReply struct {
+	Deliveries []Delivery `json:"deliveries"`
+	Cursor     NullText   `json:"cursor"`
+}
+
+// Attempt is one run of a handler.
+type Attempt struct {
+	ID          int64    `json:"id"`
+	EventID     int64    `json:"event_id"`
+	AttemptedAt int64    `json:"attempted_at"`
+	Outcome     string   `json:"outcome"`
+	Error       NullText `json:"error"`
+	DurationMS  int64    `json:"duration_ms"`
+}
+
+// AttemptsReply lists the attempts of one event, oldest first.
+type AttemptsReply struct {
+	Attempts []Attempt `json:"attempts"`
+}
