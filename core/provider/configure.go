@@ -53,7 +53,25 @@ func Configure(name string, secrets []Secret, options map[string]any) (Verifier,
 	if err != nil {
 		return nil, err
 	}
-	return definition.build(settings)
+	verifier, err := definition.build(settings)
+	if err != nil {
+		return nil, err
+	}
+	return &configured{verifier, definition.SuccessStatus}, nil
+}
+
+// configured adds to a provider's verdicts what its definition says of all.
+type configured struct {
+	Verifier
+	successStatus int
+}
+
+func (c *configured) Verify(r *Request) Verdict {
+	verdict := c.Verifier.Verify(r)
+	if verdict.Valid && verdict.SuccessStatus == 0 {
+		verdict.SuccessStatus = c.successStatus
+	}
+	return verdict
 }
 
 // Settings are checked secrets and options, as a provider file reads them.
