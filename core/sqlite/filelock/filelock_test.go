@@ -1,7 +1,8 @@
+//go:build cgo && linux
+
 package filelock_test
 
 import (
-	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,12 +16,9 @@ import (
 	"github.com/knocker-dev/knocker/core/sqlite/filelock"
 )
 
-func openQuietly(path, parameters string) (*sql.DB, error) {
-	db, err := sql.Open("sqlite3", "file:"+path+"?"+parameters)
-	if err == nil {
-		db.SetMaxOpenConns(1)
-	}
-	return db, err
+func init() {
+	parts["no-standard"] = partNoStandard
+	parts["close-all"] = partCloseAll
 }
 
 func TestInstalled(t *testing.T) {

@@ -10,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#ifdef __APPLE__
+#include <mach/vm_inherit.h>
+#endif
 
 #include "sqlite3.h"
 

@@ -1,4 +1,4 @@
-//go:build knocker_torture && linux
+//go:build knocker_torture && cgo && linux
 
 package filelock_test
 
