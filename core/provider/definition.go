@@ -107,6 +107,17 @@ func register(d Definition) {
 	sort.Slice(ordered, func(i, j int) bool { return ordered[i].Name < ordered[j].Name })
 }
 
+// alsoSpelled lets an option take other spellings of its allowed values.
+func alsoSpelled(o Option, canonical string, spellings ...string) Option {
+	if o.synonyms == nil {
+		o.synonyms = map[string]string{}
+	}
+	for _, spelling := range spellings {
+		o.synonyms[spelling] = canonical
+	}
+	return o
+}
+
 // withCommon fills in what every provider shares: the url option, the
 // tolerance options where a time is signed, and empty lists instead of nulls.
 func withCommon(d Definition) Definition {

@@ -11,6 +11,8 @@ type hmacScheme struct {
 	algo   algorithm
 	enc    encoding
 	prefix string // text before the digest, such as "sha256="
+	// anyCase accepts hex in upper case, where the provider's own library does.
+	anyCase bool
 	// list: the header is key=value pairs (t=…,v1=…) instead of one digest.
 	list *pairList
 	// timeHeader is the header that carries the signed time, if it has its own.
@@ -104,6 +106,9 @@ func (v *hmacVerifier) check(r *Request, digests []string, stamp string) Verdict
 	formed := digests[:0]
 	for _, digest := range digests {
 		if v.enc.wellFormed(digest, v.algo.size) {
+			if v.anyCase {
+				digest = strings.ToLower(digest)
+			}
 			formed = append(formed, digest)
 		}
 	}
@@ -119,21 +124,18 @@ func (v *hmacVerifier) check(r *Request, digests []string, stamp string) Verdict
 	if v.sign != nil {
 		m = v.sign(r, stamp)
 	}
-	for _, digest := range formed {
-		if !anyMatches(v.keys, r.Now, &m, v.enc, digest) {
-			continue
+	if !anyMatches(v.keys, r.Now, &m, v.enc, formed...) {
+		if !liveKeys(v.keys, r.Now) {
+			return refuse(SecretExpired)
 		}
-		if timed {
-			if reason := v.clock.check(signedAt, r.Now, v.unit); reason != "" {
-				return refuse(reason)
-			}
+		return refuse(SignatureMismatch)
+	}
+	if timed {
+		if reason := v.clock.check(signedAt, r.Now, v.unit); reason != "" {
+			return refuse(reason)
 		}
-		return Verdict{}
 	}
-	if !liveKeys(v.keys, r.Now) {
-		return refuse(SecretExpired)
-	}
-	return refuse(SignatureMismatch)
+	return Verdict{}
 }
 
 // maxDigests bounds the work one header can ask for; senders put one digest a

@@ -40,7 +40,8 @@ func (v linearVerifier) Verify(r *Request) Verdict {
 	if !verdict.Valid {
 		return verdict
 	}
-	signedAt, ok := parseTime(scalar(get(r.Body, "webhookTimestamp")), milliseconds)
+	stamp := get(r.Body, "webhookTimestamp")
+	signedAt, ok := parseTime(stamp.Raw, milliseconds) // a number, as the library demands
 	if !ok {
 		return refuse(MissingTimestamp)
 	}

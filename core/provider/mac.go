@@ -48,10 +48,11 @@ const (
 	stdBase64
 )
 
-// matches reports in constant time whether given is the digest of m as this
-// encoding writes it. Texts are compared, not decoded bytes: base64 and hex
-// have several spellings of the same bytes, and only one is ever sent.
-func (k *macKey) matches(m *message, enc encoding, given string) bool {
+// matches reports in constant time whether one of given is the digest of m as
+// this encoding writes it. The digest is made once, however many are given.
+// Texts are compared, not decoded bytes: base64 and hex have several spellings
+// of the same bytes, and only one is ever sent.
+func (k *macKey) matches(m *message, enc encoding, given []string) bool {
 	state := k.states.Get().(*macState)
 	defer k.states.Put(state)
 	digest := state.digest(m)
@@ -63,7 +64,27 @@ func (k *macKey) matches(m *message, enc encoding, given string) bool {
 		text = state.text[:base64.StdEncoding.EncodedLen(len(digest))]
 		base64.StdEncoding.Encode(text, digest)
 	}
-	return equalText(text, given)
+	matched := false
+	for _, candidate := range given {
+		if equalText(text, candidate) {
+			matched = true
+		}
+	}
+	return matched
+}
+
+// hexDigest makes the digest that an answer to a challenge needs.
+func (k *macKey) hexDigest(m *message) string {
+	state := k.states.Get().(*macState)
+	defer k.states.Put(state)
+	return hex.EncodeToString(state.digest(m))
+}
+
+// base64Digest is hexDigest in the other encoding.
+func (k *macKey) base64Digest(m *message) string {
+	state := k.states.Get().(*macState)
+	defer k.states.Put(state)
+	return base64.StdEncoding.EncodeToString(state.digest(m))
 }
 
 func (s *macState) digest(m *message) []byte {
@@ -127,8 +148,8 @@ func liveKeys(keys []*macKey, now time.Time) bool {
 	return false
 }
 
-// anyMatches tries every key that has not expired.
-func anyMatches(keys []*macKey, now time.Time, m *message, enc encoding, given string) bool {
+// anyMatches tries every key that has not expired on every given digest.
+func anyMatches(keys []*macKey, now time.Time, m *message, enc encoding, given ...string) bool {
 	for _, k := range keys {
 		if k.secret.live(now) && k.matches(m, enc, given) {
 			return true

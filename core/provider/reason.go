@@ -25,6 +25,7 @@ const (
 	NoSecret            Reason = "no_secret"
 	MissingURL          Reason = "missing_url"
 	HandshakeUnexpected Reason = "handshake_not_expected"
+	BadChallenge        Reason = "bad_challenge"
 	VerifierError       Reason = "verifier_error"
 )
 
@@ -48,6 +49,7 @@ var sentences = map[Reason]string{
 	NoSecret:            "the endpoint has no secret yet, so only the provider's handshake is answered",
 	MissingURL:          "the provider signs the public URL and none is configured or passed",
 	HandshakeUnexpected: "a handshake arrived while none was expected",
+	BadChallenge:        "the challenge does not have the form that the provider sends",
 	VerifierError:       "the verification itself failed",
 }
 
@@ -61,6 +63,6 @@ func Reasons() []Reason {
 		SignatureMismatch, TimestampTooOld, TimestampTooNew, MissingHeader, MalformedHeader,
 		MissingSignature, MissingTimestamp, BadCredentials, BadVerifyToken, BodyHashMismatch,
 		UnsignedBody, MalformedBody, UnknownKey, UntrustedCertURL, UnknownTopic, SecretExpired,
-		NoSecret, MissingURL, HandshakeUnexpected, VerifierError,
+		NoSecret, MissingURL, HandshakeUnexpected, BadChallenge, VerifierError,
 	}
 }

@@ -148,62 +148,68 @@ func (v *standardVerifier) family(r *Request) string {
 }
 
 func (v *standardVerifier) checkList(r *Request, id, stamp, given string) Reason {
+	list := v.parseList(given)
+	if !list.formed {
+		return MalformedHeader
+	}
 	prefix := make([]byte, 0, len(id)+len(stamp)+2)
 	prefix = append(append(append(append(prefix, id...), '.'), stamp...), '.')
 	m := message{prefix: prefix, body: r.Body}
-	formed, entries := false, 0
-	for rest, more := given, true; more && entries < maxDigests; entries++ {
-		var entry string
-		entry, rest, more = strings.Cut(rest, " ")
-		version, signature, ok := strings.Cut(entry, ",")
-		if !ok && v.bare && entry != "" {
-			version, signature, ok = "v1", entry, true
-		}
-		if !ok {
-			continue
-		}
-		switch version {
-		case "v1":
-			if !stdBase64.wellFormed(signature, useSHA256.size) {
-				continue
-			}
-			formed = true
-			if anyMatches(v.keys, r.Now, &m, stdBase64, signature) {
-				return ""
-			}
-		case "v1a":
-			if !stdBase64.wellFormed(signature, ed25519.SignatureSize) {
-				continue
-			}
-			formed = true
-			if v.publicMatches(r, &m, signature) {
-				return ""
-			}
-		default:
-			formed = true // another version is well formed, and never accepted
-		}
-	}
 	switch {
-	case !formed:
-		return MalformedHeader
+	case len(list.symmetric) > 0 && anyMatches(v.keys, r.Now, &m, stdBase64, list.symmetric...):
+		return ""
+	case len(list.asymmetric) > 0 && v.publicMatches(r, &m, list.asymmetric):
+		return ""
 	case !v.live(r):
 		return SecretExpired
 	}
 	return SignatureMismatch
 }
 
-func (v *standardVerifier) publicMatches(r *Request, m *message, signature string) bool {
+// signatureList is a webhook-signature header, sorted by version. An entry of
+// another version is well formed, and never accepted.
+type signatureList struct {
+	symmetric, asymmetric []string
+	formed                bool
+}
+
+func (v *standardVerifier) parseList(given string) signatureList {
+	var list signatureList
+	entries := 0
+	for rest, more := given, true; more && entries < maxDigests; entries++ {
+		var entry string
+		entry, rest, more = strings.Cut(rest, " ")
+		version, signature, ok := strings.Cut(entry, ",")
+		if !ok && v.bare {
+			version, signature, ok = "v1", entry, true
+		}
+		switch {
+		case !ok:
+		case version == "v1" && stdBase64.wellFormed(signature, useSHA256.size):
+			list.symmetric, list.formed = append(list.symmetric, signature), true
+		case version == "v1a" && stdBase64.wellFormed(signature, ed25519.SignatureSize):
+			list.asymmetric, list.formed = append(list.asymmetric, signature), true
+		case version != "v1" && version != "v1a":
+			list.formed = true
+		}
+	}
+	return list
+}
+
+func (v *standardVerifier) publicMatches(r *Request, m *message, given []string) bool {
 	if len(v.public) == 0 {
 		return false
 	}
-	decoded, err := base64.StdEncoding.Strict().DecodeString(signature)
-	if err != nil {
-		return false
-	}
 	signed := append(append(make([]byte, 0, len(m.prefix)+len(m.body)), m.prefix...), m.body...)
-	for _, public := range v.public {
-		if public.secret.live(r.Now) && ed25519.Verify(public.key, signed, decoded) {
-			return true
+	for _, candidate := range given {
+		signature, err := base64.StdEncoding.Strict().DecodeString(candidate)
+		if err != nil {
+			continue
+		}
+		for _, public := range v.public {
+			if public.secret.live(r.Now) && ed25519.Verify(public.key, signed, signature) {
+				return true
+			}
 		}
 	}
 	return false
