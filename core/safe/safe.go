@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync/atomic"
+	"time"
 )
 
 // PanicError is a panic turned into an error.
@@ -47,4 +48,9 @@ func Call(where string, f func()) (p *PanicError) {
 	}()
 	f()
 	return nil
+}
+
+// AfterFunc is time.AfterFunc whose function is called as Call does.
+func AfterFunc(where string, d time.Duration, f func()) *time.Timer {
+	return time.AfterFunc(d, func() { Call(where, f) })
 }

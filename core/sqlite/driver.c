@@ -61,6 +61,7 @@ const char *knocker_missing_routine(const sqlite3_api_routines *sqlite3_api) {
 	NEED(step, 3008000);
 	NEED(stmt_readonly, 3008000);
 	NEED(wal_checkpoint_v2, 3008000);
+	NEED(wal_hook, 3008000);
 	NEED(close_v2, 3008000);
 	NEED(prepare_v3, 3020000);
 	NEED(changes64, 3037000);
@@ -136,6 +137,14 @@ static int busy(void *context, int tries) {
 	return 1;
 }
 
+/* Takes the place of SQLite's own checkpoints, which would run inside a commit. */
+static int committed(void *context, sqlite3 *db, const char *database, int frames) {
+	knocker_connection *c = context;
+	(void)db;
+	if (strcmp(database, "main") == 0) c->wal_frames = frames;
+	return SQLITE_OK;
+}
+
 knocker_connection *knocker_connection_open(const sqlite3_api_routines *sqlite3_api, const char *path, int flags,
                                             const char *vfs) {
 	knocker_connection *c = calloc(1, sizeof *c);
@@ -148,6 +157,7 @@ knocker_connection *knocker_connection_open(const sqlite3_api_routines *sqlite3_
 	}
 	sqlite3_extended_result_codes(c->db, 1);
 	sqlite3_busy_handler(c->db, busy, c);
+	sqlite3_wal_hook(c->db, committed, c);
 	c->autocommit = 1;
 	return c;
 }
@@ -327,7 +337,6 @@ int knocker_authorize(void *context, int action, const char *a, const char *b, c
 
 int knocker_guard(knocker_connection *c) {
 	const sqlite3_api_routines *sqlite3_api = c->api;
-	c->guarded = 1;
 	sqlite3_progress_handler(c->db, PROGRESS_STEPS, progress, c);
 	return sqlite3_set_authorizer(c->db, knocker_authorize, c);
 }

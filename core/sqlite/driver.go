@@ -144,6 +144,9 @@ func (c *Conn) SetExpired(expired bool) {
 // InTransaction reports whether a transaction is open.
 func (c *Conn) InTransaction() bool { return c.c.autocommit == 0 }
 
+// WALFrames is the length of the WAL after this connection's last commit.
+func (c *Conn) WALFrames() int { return int(c.c.wal_frames) }
+
 // DeferredForeignKeys reports whether a commit would fail now because of a
 // deferred foreign key.
 func (c *Conn) DeferredForeignKeys() bool { return C.knocker_deferred_foreign_keys(c.c) != 0 }

@@ -25,7 +25,7 @@ typedef struct knocker_connection {
 	int64_t busy_deadline; /* monotonic ns; 0: don't wait for locks */
 	int expired;           /* atomic: not 0 ends the running statement */
 
-	int guarded;         /* an authorizer is installed */
+	int wal_frames; /* length of the WAL after the last commit of this connection */
 	int trusted;         /* the running statement is the library's own */
 	char denied[160];    /* what the authorizer refused last */
 } knocker_connection;

@@ -1,0 +1,150 @@
+package core
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/knocker-dev/knocker/core/queue"
+	"github.com/knocker-dev/knocker/core/sqlite"
+)
+
+// Ignore takes an event that was received, failed or is dead out of processing;
+// its job is drained without a handler. On an ignored event it does nothing.
+// Errors: not_found, invalid_state.
+func (i *Inbox) Ignore(ctx context.Context, eventID int64) error {
+	return i.act(ctx, func(c *sqlite.Conn) error {
+		status, _, err := eventStatus(c, eventID)
+		if err != nil || status == StatusIgnored {
+			return err
+		}
+		if err := allowed("ignore", eventID, status, StatusReceived, StatusFailed, StatusDead); err != nil {
+			return err
+		}
+		_, err = c.Exec("UPDATE main.knocker_events SET status = 'ignored', handled_at = ? WHERE id = ?", i.e.now().Unix(), eventID)
+		return err
+	})
+}
+
+// Replay runs a handled, failed, dead or ignored event again from the start.
+// Errors: not_found, invalid_state.
+func (i *Inbox) Replay(ctx context.Context, eventID int64) error {
+	return i.act(ctx, func(c *sqlite.Conn) error {
+		status, _, err := eventStatus(c, eventID)
+		if err != nil {
+			return err
+		}
+		if err := allowed("replay", eventID, status, StatusHandled, StatusFailed, StatusDead, StatusIgnored); err != nil {
+			return err
+		}
+		return i.e.queueAnew(c, eventID, 0)
+	})
+}
+
+// Requeue is Replay for events that were not handled, and for a received one
+// whose job is gone. Errors: not_found, invalid_state.
+func (i *Inbox) Requeue(ctx context.Context, eventID int64) error {
+	return i.act(ctx, func(c *sqlite.Conn) error {
+		status, hasJob, err := eventStatus(c, eventID)
+		if err != nil {
+			return err
+		}
+		if status != StatusReceived || hasJob {
+			if err := allowed("requeue", eventID, status, StatusFailed, StatusDead, StatusIgnored); err != nil {
+				return err
+			}
+		}
+		return i.e.queueAnew(c, eventID, 0)
+	})
+}
+
+// ReplayDelivery replays the event of one delivery; the handler sees that
+// delivery's body, headers and query. Errors: not_found, not_linked,
+// invalid_state.
+func (i *Inbox) ReplayDelivery(ctx context.Context, deliveryID int64) (eventID int64, err error) {
+	err = i.act(ctx, func(c *sqlite.Conn) error {
+		rows, err := c.Query("SELECT coalesce(event_id, 0) FROM main.knocker_deliveries WHERE id = ?", deliveryID)
+		if err != nil {
+			return err
+		}
+		if !rows.Next() {
+			return fail(CodeNotFound, "no delivery has id %d", deliveryID)
+		}
+		if eventID = rows.Int(0); eventID == 0 {
+			return fail(CodeNotLinked, "delivery %d belongs to no event", deliveryID)
+		}
+		status, _, err := eventStatus(c, eventID)
+		if err != nil {
+			return err
+		}
+		if err := allowed("replay_delivery", eventID, status, StatusHandled, StatusFailed, StatusDead, StatusIgnored); err != nil {
+			return err
+		}
+		return i.e.queueAnew(c, eventID, deliveryID)
+	})
+	return eventID, err
+}
+
+// act runs an operator's action in one transaction on the FULL connection and
+// wakes the workers.
+func (i *Inbox) act(ctx context.Context, f func(c *sqlite.Conn) error) error {
+	if err := i.usable(); err != nil {
+		return err
+	}
+	if err := i.e.write(ctx, 0, f); err != nil {
+		return err
+	}
+	i.e.wake.broadcast()
+	return nil
+}
+
+// eventStatus reads the status and whether the job that the event remembers is
+// really its own.
+func eventStatus(c *sqlite.Conn, id int64) (status string, hasJob bool, err error) {
+	rows, err := c.Query(`SELECT e.status, j.id IS NOT NULL AND json_extract(j.payload, '$.event_id') = e.id
+		FROM main.knocker_events e LEFT JOIN main._honker_live j ON j.id = e.job_id WHERE e.id = ?`, id)
+	if err != nil {
+		return "", false, err
+	}
+	if !rows.Next() {
+		return "", false, fail(CodeNotFound, "no event has id %d", id)
+	}
+	return rows.Text(0), rows.Int(1) != 0, nil
+}
+
+func allowed(action string, id int64, status string, from ...string) error {
+	if slices.Contains(from, status) {
+		return nil
+	}
+	return fail(CodeInvalidState, "event %d is %s: %s is possible from %q only", id, status, action, from)
+}
+
+// queueAnew removes the event's job and dead row, resets it and queues it.
+func (e *engine) queueAnew(c *sqlite.Conn, eventID, deliveryID int64) error {
+	rows, err := c.Query(`SELECT coalesce(j.id, 0), coalesce(j.queue, ''), p.name FROM main.knocker_events e JOIN main.knocker_endpoints p ON p.id = e.endpoint_id
+		LEFT JOIN main._honker_live j ON j.id = e.job_id AND json_extract(j.payload, '$.event_id') = e.id WHERE e.id = ?`, eventID)
+	if err != nil || !rows.Next() {
+		return err
+	}
+	job, name, attempts := rows.Int(0), rows.Text(1), e.options.Retry.MaxAttempts
+	if s := e.endpoints.get(rows.Text(2)); s != nil {
+		attempts = s.retry.MaxAttempts
+	}
+	orDefault(&name, e.options.QueueName)
+	if job != 0 {
+		if err := queue.Cancel(c, job); err != nil {
+			return err
+		}
+	}
+	payload := eventPayload(eventID)
+	if deliveryID != 0 {
+		payload = fmt.Sprintf(`{"event_id":%d,"delivery_id":%d}`, eventID, deliveryID)
+	}
+	now := e.now()
+	id, err := queue.Enqueue(c, 0, name, payload, now.Unix(), attempts, now)
+	if err != nil {
+		return err
+	}
+	_, err = c.Exec("UPDATE main.knocker_events SET status = 'received', attempt_count = 0, handled_at = NULL, last_error = NULL, job_id = ? WHERE id = ?", id, eventID)
+	return err
+}

@@ -1,0 +1,116 @@
+package core
+
+import (
+	"context"
+
+	"github.com/tidwall/gjson"
+
+	"github.com/knocker-dev/knocker/core/queue"
+	"github.com/knocker-dev/knocker/core/safe"
+	"github.com/knocker-dev/knocker/core/sqlite"
+)
+
+// payload is what a job points at.
+type payload struct{ event, delivery int64 }
+
+func payloadOf(text string) payload {
+	return payload{gjson.Get(text, "event_id").Int(), gjson.Get(text, "delivery_id").Int()}
+}
+
+// admit decides, in the claim's transaction, what happens to a claimed job: it
+// becomes a step, or is settled here (nil) because its event is done or gone or
+// nobody handles it.
+func (w *Worker) admit(c *sqlite.Conn, j queue.Job) (*claim, error) {
+	p := payloadOf(j.Payload)
+	rows, err := c.Query(`SELECT e.status, coalesce(e.event_type, ''), p.name, e.endpoint_id FROM main.knocker_events e
+		JOIN main.knocker_endpoints p ON p.id = e.endpoint_id WHERE e.id = ?`, p.event)
+	if err != nil {
+		return nil, err
+	}
+	if !rows.Next() || rows.Text(0) == StatusHandled || rows.Text(0) == StatusIgnored {
+		return nil, queue.Cancel(c, j.ID)
+	}
+	eventType, name := rows.Text(1), rows.Text(2)
+	endpoint := w.e.endpoints.get(name)
+	if endpoint == nil {
+		endpoint = w.e.newEndpointState(Endpoint{ID: rows.Int(3), Name: name})
+	}
+	k := &claim{key: queue.Key{ID: j.ID, WorkerID: w.id, Attempts: j.Attempts}, eventID: p.event, deliveryID: p.delivery,
+		maxAttempts: j.MaxAttempts, endpoint: endpoint, handler: w.e.registry.find(w.options.Scope, name, eventType)}
+	if k.handler == nil {
+		return nil, w.unhandled(c, k, eventType)
+	}
+	if n := k.handler.params.Retry.MaxAttempts; n > 0 {
+		k.maxAttempts = n
+	}
+	return k, nil
+}
+
+// leaveFor is how long a job that nobody here handles stays out of the way of
+// the others; another worker may take it then.
+const leaveFor = 5
+
+// unhandled applies the endpoint's rule for events without a handler.
+func (w *Worker) unhandled(c *sqlite.Conn, k *claim, eventType string) error {
+	now := w.e.now()
+	var err error
+	switch k.endpoint.unhandled {
+	case "leave":
+		w.e.counters.left.Add(1)
+		_, err = queue.GiveBack(c, k.key, now.Add(leaveFor*1e9))
+	case "ignore":
+		if err = w.e.settle(c, k, StatusIgnored, "", 0); err == nil {
+			_, err = queue.Acknowledge(c, k.key)
+		}
+	default:
+		message := "no_handler: endpoint \"" + k.endpoint.Name + "\" has no handler for event type \"" + eventType + "\""
+		if err = w.e.settle(c, k, StatusDead, message, 0); err == nil {
+			_, err = queue.Fail(c, k.key, message, now)
+		}
+	}
+	return err
+}
+
+// settle writes how a run ended: the event's new status and an attempt row.
+func (e *engine) settle(c *sqlite.Conn, k *claim, status, message string, durationMS int64) error {
+	now := e.now().Unix()
+	var handledAt, job any
+	if status == StatusHandled || status == StatusIgnored {
+		handledAt = now
+	}
+	if status == StatusFailed {
+		job = k.key.ID
+	}
+	if _, err := c.Exec("UPDATE main.knocker_events SET status = ?, attempt_count = ?, handled_at = ?, last_error = ?, job_id = ? WHERE id = ?",
+		status, k.key.Attempts, handledAt, orNull(message), job, k.eventID); err != nil {
+		return err
+	}
+	_, err := c.Exec("INSERT INTO main.knocker_attempts (event_id, attempted_at, outcome, error, duration_ms) VALUES (?, ?, ?, ?, ?)",
+		k.eventID, now, status, orNull(message), durationMS)
+	return err
+}
+
+// eventDied marks the event of a job that the queue buried because its attempts
+// were used up.
+func (e *engine) eventDied(c *sqlite.Conn, event int64, attempts int) error {
+	e.counters.dead.Add(1)
+	const message = "attempts used up: the worker died or lost its lease each time"
+	r, err := c.Exec(`UPDATE main.knocker_events SET status = 'dead', attempt_count = ?, last_error = ?, job_id = NULL
+		WHERE id = ? AND status NOT IN ('handled', 'ignored')`, attempts, message, event)
+	if err != nil || r.Changes == 0 {
+		return err
+	}
+	_, err = c.Exec("INSERT INTO main.knocker_attempts (event_id, attempted_at, outcome, error) VALUES (?, ?, 'dead', ?)", event, e.now().Unix(), message)
+	return err
+}
+
+// forget removes the job of an event that is gone.
+func (w *Worker) forget(ctx context.Context, k *claim) {
+	_ = w.e.transact(ctx, w.e.handlers, 0, w.e.options.BusyTimeout, func(c *sqlite.Conn) error {
+		_, err := queue.Acknowledge(c, k.key)
+		return err
+	})
+}
+
+// releaseLater runs f on a goroutine of the library, for finalizers.
+func releaseLater(f func()) { safe.Go("release", f) }

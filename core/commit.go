@@ -1,0 +1,315 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/knocker-dev/knocker/core/provider"
+	"github.com/knocker-dev/knocker/core/queue"
+	"github.com/knocker-dev/knocker/core/safe"
+	"github.com/knocker-dev/knocker/core/sqlite"
+)
+
+// Bounds of one shared commit. There is no timer: a batch is what queued up
+// while the commit before it ran.
+const (
+	maxBatchReceipts = 256
+	maxBatchBytes    = 8 << 20
+)
+
+// storeReceipt returns once the receipt is on disk. Whoever gets the writer
+// first commits for all that wait behind it, so one fsync serves many.
+func (e *engine) storeReceipt(ctx context.Context, r *receipt, home uint64, deadline time.Time) error {
+	if err := e.usable(); err != nil {
+		return err
+	}
+	w := sqlite.NewWaiter(sqlite.Receives, 0, home)
+	w.Item, w.Size = r, int64(len(r.body)+len(r.headers)+len(r.query))
+	err := e.gate.Wait(ctx, w, time.Until(deadline))
+	switch {
+	case errors.Is(err, sqlite.ErrServed):
+		return r.err
+	case err != nil:
+		return fromGate(err)
+	}
+	e.lead(r, deadline)
+	return r.err
+}
+
+// lead commits r and what waits behind it, and gives the writer up.
+func (e *engine) lead(r *receipt, deadline time.Time) {
+	batch := []*receipt{r}
+	var followers []*sqlite.Waiter
+	p := safe.Call("commit", func() {
+		e.receipts.SetBusyTimeout(max(time.Until(deadline), time.Millisecond))
+		if _, err := e.receipts.Exec("BEGIN IMMEDIATE"); err != nil {
+			r.err = fromSQLite(err)
+			return
+		}
+		followers = e.gate.Take(maxBatchReceipts-1, maxBatchBytes)
+		for _, w := range followers {
+			batch = append(batch, w.Item.(*receipt))
+		}
+		e.commitBatch(batch)
+		e.announce(batch)
+	})
+	if p != nil { // nobody may be told that a receipt is stored
+		rollback(e.receipts)
+		err := e.fail(p)
+		for _, r := range batch {
+			r.err = err
+		}
+	}
+	for _, w := range followers {
+		e.gate.Served(w)
+	}
+	e.gate.Release()
+}
+
+// commitBatch stores a batch in the open transaction. What one member does
+// wrong (a trigger of the application, a deferred foreign key) must not cost
+// the others their receipt: they run again one by one.
+func (e *engine) commitBatch(batch []*receipt) {
+	guilty, err := e.tryBatch(batch)
+	if err == nil {
+		return
+	}
+	rollback(e.receipts)
+	if len(batch) == 1 || !isolated(err) {
+		for _, r := range batch {
+			r.err = fromSQLite(err)
+		}
+		return
+	}
+	for _, r := range batch {
+		if r == guilty {
+			r.err = fromSQLite(err)
+			continue
+		}
+		r.err = nil
+		if _, err := e.receipts.Exec("BEGIN IMMEDIATE"); err != nil {
+			r.err = fromSQLite(err)
+			continue
+		}
+		if _, err := e.tryBatch([]*receipt{r}); err != nil {
+			rollback(e.receipts)
+			r.err = fromSQLite(err)
+		}
+	}
+}
+
+// isolated tells errors that belong to one member from those of the file.
+func isolated(err error) bool { return sqlite.CodeOf(err) == sqlite.CodeConstraint }
+
+// tryBatch writes every member in a savepoint of its own and commits. It fails
+// when the transaction is gone or can't be committed, naming the member whose
+// statement ended it, if one did.
+func (e *engine) tryBatch(batch []*receipt) (guilty *receipt, err error) {
+	c := e.receipts
+	if err := e.checkSchema(c); err != nil {
+		return nil, err
+	}
+	var ids sequences
+	if err := ids.read(c); err != nil {
+		return nil, err
+	}
+	stored := 0
+	for _, r := range batch {
+		err := e.writeMember(c, r, &ids, len(batch) > 1)
+		if err != nil && !c.InTransaction() {
+			return r, err
+		}
+		if err == nil {
+			r.err = nil
+			stored++
+			continue
+		}
+		if len(batch) == 1 {
+			return r, err
+		}
+		r.err = fromSQLite(err)
+	}
+	if stored == 0 {
+		rollback(c)
+		return nil, nil
+	}
+	if _, err = c.Exec("COMMIT"); err != nil {
+		return nil, err
+	}
+	e.counters.commits.Add(1)
+	e.committed(c)
+	return nil, nil
+}
+
+func (e *engine) writeMember(c *sqlite.Conn, r *receipt, ids *sequences, shared bool) error {
+	if !shared {
+		return r.write(c, ids)
+	}
+	if _, err := c.Exec("SAVEPOINT receipt"); err != nil {
+		return err
+	}
+	err := r.write(c, ids)
+	if err != nil && c.InTransaction() {
+		if _, undo := c.Exec("ROLLBACK TO receipt"); undo != nil {
+			return undo
+		}
+	}
+	if c.InTransaction() {
+		if _, release := c.Exec("RELEASE receipt"); release != nil {
+			return release
+		}
+	}
+	return err
+}
+
+// sequences hands out the next ids. They are known before the rows exist, so
+// that delivery, event and job can name each other without later updates; the
+// write lock keeps them true.
+type sequences struct{ delivery, event, job int64 }
+
+func (s *sequences) read(c *sqlite.Conn) error {
+	rows, err := c.Query("SELECT name, seq FROM main.sqlite_sequence WHERE name IN ('knocker_deliveries', 'knocker_events', '_honker_live')")
+	if err != nil {
+		return err
+	}
+	for rows.Next() {
+		switch rows.Text(0) {
+		case "knocker_deliveries":
+			s.delivery = rows.Int(1)
+		case "knocker_events":
+			s.event = rows.Int(1)
+		default:
+			s.job = rows.Int(1)
+		}
+	}
+	return nil
+}
+
+// write stores one receipt: its events and jobs where they are new, then the
+// delivery and, for a batch, its links.
+func (r *receipt) write(c *sqlite.Conn, ids *sequences) error {
+	ids.delivery++
+	delivery := ids.delivery
+	var events []int64
+	known := 0
+	for n := range r.items {
+		id, isNew, err := r.writeEvent(c, ids, delivery, &r.items[n])
+		if err != nil {
+			return err
+		}
+		if !isNew {
+			known++
+		}
+		if r.linked {
+			_, err := c.Exec("INSERT INTO main.knocker_delivery_events (delivery_id, event_id, item, body_offset, body_length) VALUES (?, ?, ?, ?, ?)",
+				delivery, id, n, r.items[n].Offset, r.items[n].Length)
+			if err != nil {
+				return err
+			}
+		}
+		if !slices.Contains(events, id) {
+			events = append(events, id)
+		}
+	}
+	if err := r.writeDelivery(c, delivery, events); err != nil {
+		return err
+	}
+	r.result = r.answer(delivery, events, len(r.items) > 0 && known == len(r.items))
+	return nil
+}
+
+// writeEvent inserts the event and its job, or finds the event that already has
+// this identity.
+func (r *receipt) writeEvent(c *sqlite.Conn, ids *sequences, delivery int64, item *provider.Item) (id int64, isNew bool, err error) {
+	v := &r.verdict
+	id, job := ids.event+1, ids.job+1
+	res, err := c.Exec(`INSERT INTO main.knocker_events (id, endpoint_id, received_at, provider_event_id, provider_delivery_id, event_type, method, dedupe_key, delivery_id, job_id)
+		SELECT ?, id, ?, ?, ?, ?, ?, ?, ?, ? FROM main.knocker_endpoints WHERE id = ? AND enabled = 1
+		ON CONFLICT (endpoint_id, dedupe_key) WHERE dedupe_key IS NOT NULL DO NOTHING`,
+		id, r.now.Unix(), orNull(item.ProviderEventID), orNull(v.ProviderDeliveryID), orNull(item.EventType), r.method, orNull(item.Identity),
+		delivery, job, r.endpoint.ID)
+	if err != nil {
+		return 0, false, err
+	}
+	if res.Changes == 1 {
+		ids.event, ids.job = id, job
+		_, err = queue.Enqueue(c, job, r.queue, eventPayload(id), r.now.Unix(), r.attempts, r.now)
+		return id, true, err
+	}
+	rows, err := c.Query("SELECT id FROM main.knocker_events WHERE endpoint_id = ? AND dedupe_key = ?", r.endpoint.ID, item.Identity)
+	if err != nil {
+		return 0, false, err
+	}
+	if item.Identity == "" || !rows.Next() {
+		return 0, false, r.gone(c)
+	}
+	return rows.Int(0), false, nil
+}
+
+func eventPayload(event int64) string { return fmt.Sprintf(`{"event_id":%d}`, event) }
+
+// gone says why the endpoint took nothing: another process has disabled or
+// removed it since it was cached.
+func (r *receipt) gone(c *sqlite.Conn) error {
+	rows, err := c.Query("SELECT enabled FROM main.knocker_endpoints WHERE id = ?", r.endpoint.ID)
+	if err != nil {
+		return err
+	}
+	if rows.Next() {
+		return fail(CodeEndpointDisabled, "endpoint %q is disabled", r.endpoint.Name)
+	}
+	return fail(CodeUnknownEndpoint, "endpoint %q was removed", r.endpoint.Name)
+}
+
+func (r *receipt) writeDelivery(c *sqlite.Conn, id int64, events []int64) error {
+	v := &r.verdict
+	var event any
+	var key string
+	if len(events) > 0 {
+		event = events[0]
+	}
+	if len(r.items) == 1 {
+		key = r.items[0].Identity
+	}
+	if r.body == nil {
+		r.body = []byte{}
+	}
+	res, err := c.Exec(`INSERT INTO main.knocker_deliveries (id, endpoint_id, event_id, received_at, provider_event_id, provider_delivery_id, event_type,
+			method, headers_json, body_blob, query_json, signature_valid, signature_error, dedupe_key, kind, reason, body_digest, body_bytes)
+		SELECT ?, id, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM main.knocker_endpoints WHERE id = ? AND enabled = 1`,
+		id, event, r.now.Unix(), orNull(v.ProviderEventID), orNull(v.ProviderDeliveryID), orNull(v.EventType), r.method, r.headers, r.body, r.query,
+		r.signature, orNull(r.sigError), orNull(key), r.kind, orNull(r.reason), r.digest, r.bodyBytes, r.endpoint.ID)
+	if err == nil && res.Changes == 0 {
+		return r.gone(c)
+	}
+	return err
+}
+
+// announce counts what was stored, wakes workers and forgets endpoints that
+// turned out to have changed.
+func (e *engine) announce(batch []*receipt) {
+	queued := false
+	for _, r := range batch {
+		if code := CodeOf(r.err); code == CodeUnknownEndpoint {
+			e.endpoints.drop(r.endpoint.Name)
+			continue
+		} else if code != "" {
+			continue
+		}
+		e.counters.received.Add(1)
+		switch {
+		case r.kind == KindRejected:
+			e.counters.rejected.Add(1)
+		case r.result.Duplicate:
+			e.counters.duplicates.Add(1)
+		case len(r.items) > 0:
+			queued = true
+		}
+	}
+	if queued {
+		e.wake.broadcast()
+	}
+}

@@ -1,0 +1,218 @@
+package core
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/knocker-dev/knocker/core/queue"
+	"github.com/knocker-dev/knocker/core/sqlite"
+)
+
+// maxErrorBytes bounds what is kept of a handler's error.
+const maxErrorBytes = 4 << 10
+
+// Finish ends the step by its outcome and says what the file says then. It
+// always ends the step, whatever happens.
+func (s *Step) Finish(ctx context.Context, o Outcome) Finished {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.finished {
+		return Finished{EventID: s.claim.eventID, Status: "lost", Err: fail(CodeClosed, "the step has ended")}
+	}
+	status, err := s.finish(ctx, o)
+	s.rollback("")
+	s.finished = true
+	s.timer.Stop()
+	s.closeOver()
+	s.w.finished(s)
+	out := Finished{EventID: s.claim.eventID, Status: status}
+	if err != nil {
+		out.Err = AsError(err)
+	}
+	s.w.e.counters.finished(status)
+	return out
+}
+
+func (s *Step) finish(ctx context.Context, o Outcome) (string, error) {
+	switch s.ended {
+	case "":
+	case CodeTransactionTimeout, CodeTransactionEnded:
+		// The writes are gone, so a handler that went on as if nothing had
+		// happened has failed all the same.
+		if o.Kind == "handled" || o.Kind == "failed" {
+			e := s.endedError()
+			status, err := s.settleFailed(ctx, Outcome{Kind: "failed", ErrorType: string(e.Code), Message: e.Message})
+			if err == nil {
+				err = e
+			}
+			return status, err
+		}
+	default: // the job is no longer ours, or has been settled
+		return "lost", s.endedError()
+	}
+	switch o.Kind {
+	case "handled":
+		return s.finishHandled(ctx)
+	case "failed":
+		if s.gaveWay && !s.wrote {
+			return s.giveBack(ctx, s.w.e.now())
+		}
+		return s.finishFailed(ctx, o)
+	case "retry_after":
+		return s.retryAfter(ctx, o)
+	case "discard":
+		s.rollback("")
+		return s.settled(ctx, func(c *sqlite.Conn) (bool, error) { return s.bury(c, "discarded: "+o.Message) }, StatusDead)
+	case "ignore":
+		s.rollback("")
+		return s.settled(ctx, func(c *sqlite.Conn) (bool, error) {
+			if err := s.w.e.settle(c, s.claim, StatusIgnored, clip(o.Message), s.duration()); err != nil {
+				return false, err
+			}
+			return queue.Acknowledge(c, s.claim.key)
+		}, StatusIgnored)
+	case "give_back":
+		return s.giveBack(ctx, s.w.e.now())
+	}
+	status, err := s.finishFailed(ctx, Outcome{Kind: "failed", ErrorType: string(CodeInvalidArgument), Message: "unknown outcome " + strconv.Quote(o.Kind)})
+	if err == nil {
+		err = fail(CodeInvalidArgument, "unknown outcome %q", o.Kind)
+	}
+	return status, err
+}
+
+// finishHandled commits the application's writes together with "handled". A
+// handler that never used its transaction gets a short one.
+func (s *Step) finishHandled(ctx context.Context) (string, error) {
+	if err := s.begin(ctx, 0); err != nil {
+		if s.ended != "" {
+			return "lost", err
+		}
+		return s.undone(ctx, err)
+	}
+	c := s.w.e.handlers
+	err := s.w.e.settle(c, s.claim, StatusHandled, "", s.duration())
+	held := true
+	if err == nil {
+		held, err = queue.Acknowledge(c, s.claim.key)
+	}
+	if err == nil && !held {
+		s.rollback(CodeLeaseLost)
+		return "lost", s.endedError()
+	}
+	if err == nil {
+		err = s.commit()
+	}
+	if err != nil {
+		s.rollback("")
+		return s.undone(ctx, statementError(err))
+	}
+	return StatusHandled, nil
+}
+
+// undone counts a run whose success could not be committed as failed.
+func (s *Step) undone(ctx context.Context, cause error) (string, error) {
+	e := AsError(cause)
+	status, err := s.settleFailed(ctx, Outcome{Kind: "failed", ErrorType: string(e.Code), Message: e.Message})
+	if err != nil {
+		return "lost", err
+	}
+	return status, e
+}
+
+func (s *Step) finishFailed(ctx context.Context, o Outcome) (string, error) {
+	s.rollback("")
+	return s.settleFailed(ctx, o)
+}
+
+// settleFailed writes the failure and reschedules the job, or buries it.
+func (s *Step) settleFailed(ctx context.Context, o Outcome) (string, error) {
+	message := o.Message
+	if o.ErrorType != "" {
+		message = o.ErrorType + ": " + message
+	}
+	if s.claim.key.Attempts >= s.claim.maxAttempts {
+		return s.settled(ctx, func(c *sqlite.Conn) (bool, error) { return s.bury(c, message) }, StatusDead)
+	}
+	policy := s.claim.handler.params.Retry.over(s.claim.endpoint.retry)
+	at := s.w.e.now().Add(policy.delay(s.claim.key.Attempts, s.w.e.options.Source.Random()))
+	return s.reschedule(ctx, message, at)
+}
+
+func (s *Step) reschedule(ctx context.Context, message string, at time.Time) (string, error) {
+	return s.settled(ctx, func(c *sqlite.Conn) (bool, error) {
+		if err := s.w.e.settle(c, s.claim, StatusFailed, clip(message), s.duration()); err != nil {
+			return false, err
+		}
+		return queue.Retry(c, s.claim.key, at, s.claim.maxAttempts)
+	}, StatusFailed)
+}
+
+// retryAfter runs the event again at the handler's own time. Only the first
+// such run costs an attempt, so that waiting for a slow partner never ends in
+// a dead event.
+func (s *Step) retryAfter(ctx context.Context, o Outcome) (string, error) {
+	if o.Seconds < 0 {
+		return s.finishFailed(ctx, Outcome{ErrorType: string(CodeInvalidArgument), Message: "retry_after needs seconds of 0 or more"})
+	}
+	s.rollback("")
+	at := s.w.e.now().Add(seconds(o.Seconds))
+	message := "retry after " + strconv.FormatFloat(o.Seconds, 'f', -1, 64) + " s"
+	if o.Message != "" {
+		message += ": " + o.Message
+	}
+	if s.claim.key.Attempts == 1 {
+		return s.reschedule(ctx, message, at)
+	}
+	return s.settled(ctx, func(c *sqlite.Conn) (bool, error) {
+		if err := s.w.e.settle(c, s.claim, StatusFailed, clip(message), s.duration()); err != nil {
+			return false, err
+		}
+		return queue.GiveBack(c, s.claim.key, at)
+	}, StatusFailed)
+}
+
+func (s *Step) giveBack(ctx context.Context, at time.Time) (string, error) {
+	s.rollback("")
+	return s.settled(ctx, func(c *sqlite.Conn) (bool, error) { return queue.GiveBack(c, s.claim.key, at) }, "given_back")
+}
+
+func (s *Step) bury(c *sqlite.Conn, message string) (bool, error) {
+	if err := s.w.e.settle(c, s.claim, StatusDead, clip(message), s.duration()); err != nil {
+		return false, err
+	}
+	return queue.Fail(c, s.claim.key, clip(message), s.w.e.now())
+}
+
+// settled runs one ending in a transaction of its own, if the claim still
+// stands: an ignored, pruned or taken event is not touched.
+func (s *Step) settled(ctx context.Context, write func(c *sqlite.Conn) (bool, error), status string) (string, error) {
+	e := s.w.e
+	err := e.transact(context.WithoutCancel(ctx), e.handlers, 0, e.options.BusyTimeout, func(c *sqlite.Conn) error {
+		gone, err := s.changed(c)
+		held := false
+		if err == nil && !gone {
+			held, err = write(c)
+		}
+		if err == nil && !held {
+			err = fail(CodeLeaseLost, "")
+		}
+		return err
+	})
+	if err != nil {
+		return "lost", err
+	}
+	return status, nil
+}
+
+func (s *Step) duration() int64 { return time.Since(s.started).Milliseconds() }
+
+// clip bounds an error text without cutting a character in two.
+func clip(text string) string {
+	if len(text) > maxErrorBytes {
+		text = text[:maxErrorBytes]
+	}
+	return strings.ToValidUTF8(text, "")
+}

@@ -1,0 +1,70 @@
+// Package core is Knocker's engine: a durable inbox for webhooks in a SQLite
+// file. Open a file, add endpoints, Receive requests in a route, and run a
+// worker that hands the stored events to handlers.
+package core
+
+import (
+	"sync/atomic"
+
+	"github.com/knocker-dev/knocker/core/sqlite"
+)
+
+// Version is this library's version.
+const Version = "0.1.0"
+
+// Inbox is an open file. It is safe for concurrent use. Inboxes on one file in
+// one process share their engine: endpoints' secrets and handlers too.
+type Inbox struct {
+	e      *engine
+	closed atomic.Bool
+}
+
+// Open opens the inbox in the SQLite file at path, and makes the file and its
+// tables where they are missing.
+func Open(path string, options Options) (*Inbox, error) {
+	options, err := options.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	e, err := acquireEngine(path, options)
+	if err != nil {
+		return nil, err
+	}
+	return &Inbox{e: e}, nil
+}
+
+// Close closes the inbox. The last one on the file waits for running calls and
+// rolls open handler transactions back.
+func (i *Inbox) Close() error {
+	if !i.closed.CompareAndSwap(false, true) {
+		return fail(CodeClosed, "")
+	}
+	i.e.release()
+	return nil
+}
+
+// Release is Close for finalizers: it does not wait.
+func (i *Inbox) Release() {
+	if i.closed.CompareAndSwap(false, true) {
+		releaseLater(i.e.release)
+	}
+}
+
+// Path is the file's path with symbolic links resolved.
+func (i *Inbox) Path() string { return i.e.path }
+
+// SQLiteVersion is the version of the embedded SQLite.
+func SQLiteVersion() string {
+	r, err := sqlite.Embedded()
+	if err != nil {
+		return ""
+	}
+	return r.Version()
+}
+
+func (i *Inbox) usable() error {
+	if i.closed.Load() {
+		return fail(CodeClosed, "the inbox is closed")
+	}
+	return i.e.usable()
+}

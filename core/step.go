@@ -1,0 +1,358 @@
+package core
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/knocker-dev/knocker/core/queue"
+	"github.com/knocker-dev/knocker/core/safe"
+	"github.com/knocker-dev/knocker/core/sqlite"
+)
+
+// Step is one event in the hands of one handler, from claim to outcome. It
+// belongs to no thread; calls on it wait for each other.
+type Step struct {
+	w       *Worker
+	claim   *claim
+	event   Event
+	home    uint64
+	started time.Time
+	timeout time.Duration
+	timer   *time.Timer
+
+	// over is closed when the step ends for whatever reason.
+	over chan struct{}
+
+	mu       sync.Mutex
+	tx       *transaction // open transaction, or nil
+	wrote    bool         // the transaction was open at some time
+	ended    Code         // why no more can be done; "": running
+	finished bool
+	gaveWay  bool // its first use of tx met would_deadlock
+}
+
+// transaction is the open write transaction of a step. Its watchdog may end it
+// from another goroutine.
+type transaction struct {
+	mu      sync.Mutex
+	live    bool
+	expired bool
+	timer   *time.Timer
+	ends    time.Time
+}
+
+func newStep(w *Worker, k *claim, home uint64) *Step {
+	s := &Step{w: w, claim: k, home: home, started: time.Now(), over: make(chan struct{}), timeout: seconds(w.options.HandlerTimeoutSeconds)}
+	if k.handler.timeout > 0 {
+		s.timeout = k.handler.timeout
+	}
+	s.timer = safe.AfterFunc("handler timeout", s.timeout, s.timedOut)
+	return s
+}
+
+// Event is the event to handle, with its body.
+func (s *Step) Event() *Event { return &s.event }
+
+// Handler is the id of the registered handler.
+func (s *Step) Handler() int64 { return s.claim.handler.id }
+
+// Attempt counts this run; 1 is the first.
+func (s *Step) Attempt() int { return s.claim.key.Attempts }
+
+// MaxAttempts is after how many failures the event is dead.
+func (s *Step) MaxAttempts() int { return s.claim.maxAttempts }
+
+// Timeout is how long the handler may run.
+func (s *Step) Timeout() time.Duration { return s.timeout }
+
+// Over is closed when the step has ended: finished, or by its time limit, a
+// lost lease or a stop.
+func (s *Step) Over() <-chan struct{} { return s.over }
+
+// State reports whether the transaction is open, why the step has ended ("" if
+// it has not), and how long the transaction may stay open.
+func (s *Step) State() (open bool, ended Code, remaining time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	remaining = s.w.e.options.MaxTransaction
+	if s.tx != nil {
+		remaining = time.Until(s.tx.ends)
+	}
+	return s.tx != nil, s.ended, max(remaining, 0)
+}
+
+// Begin opens the transaction now instead of at its first use. blocks is the
+// home that stands still while it waits, 0 if none does.
+func (s *Step) Begin(ctx context.Context, blocks uint64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.begin(ctx, blocks)
+}
+
+// Exec runs one statement in the step's transaction, with positional arguments,
+// or named ones where named is not nil.
+func (s *Step) Exec(ctx context.Context, blocks uint64, sql string, args []any, named map[string]any) (ExecResult, error) {
+	var out ExecResult
+	err := s.statement(ctx, blocks, func(c *sqlite.Conn) error {
+		r, err := c.ExecUntrusted(sql, args, named)
+		out = ExecResult{Changes: r.Changes, LastInsertID: r.LastInsertID}
+		return err
+	})
+	return out, err
+}
+
+// Query runs one statement in the step's transaction and returns its rows.
+func (s *Step) Query(ctx context.Context, blocks uint64, sql string, args []any, named map[string]any) (Rows, error) {
+	var out Rows
+	err := s.statement(ctx, blocks, func(c *sqlite.Conn) error {
+		rows, err := c.QueryUntrusted(sql, args, named)
+		if err != nil {
+			return err
+		}
+		out = Rows{Columns: rows.Names, Rows: make([][]any, 0, rows.Len())}
+		for rows.Next() {
+			cells := make([]any, rows.Columns())
+			for n := range cells {
+				cells[n] = rows.Value(n)
+			}
+			out.Rows = append(out.Rows, cells)
+		}
+		return nil
+	})
+	return out, err
+}
+
+func (s *Step) statement(ctx context.Context, blocks uint64, run func(c *sqlite.Conn) error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.begin(ctx, blocks); err != nil {
+		return err
+	}
+	c := s.w.e.handlers
+	err := run(c)
+	if s.tx.hasExpired() {
+		s.rollback(CodeTransactionTimeout)
+		return s.endedError()
+	}
+	if !c.InTransaction() {
+		// ON CONFLICT ROLLBACK or RAISE(ROLLBACK): nothing of this run is left.
+		s.rollback(CodeTransactionEnded)
+	}
+	return statementError(err)
+}
+
+// statementError tells a handler's own mistakes from trouble with the file.
+func statementError(err error) error {
+	out := fromSQLite(err)
+	if e, ok := out.(*Error); ok && e.Code == CodeStorageError && sqlite.CodeOf(err) != sqlite.CodeIOError {
+		return &Error{Code: CodeSQLError, Message: e.Cause.Error(), Details: e.Details, Cause: e.Cause}
+	}
+	return out
+}
+
+// begin opens the transaction at its first use. The event is checked again: it
+// may have been ignored, pruned or taken by another worker meanwhile.
+func (s *Step) begin(ctx context.Context, blocks uint64) error {
+	if s.finished {
+		return fail(CodeClosed, "the step has ended")
+	}
+	if s.ended != "" {
+		return s.endedError()
+	}
+	if s.tx != nil {
+		return nil
+	}
+	home := s.home
+	if blocks != 0 {
+		home = blocks
+	}
+	e := s.w.e
+	start := time.Now()
+	if err := e.gate.Wait(ctx, sqlite.NewWaiter(sqlite.Transactions, home, blocks), e.options.BusyTimeout); err != nil {
+		err = fromGate(err)
+		s.gaveWay = s.gaveWay || CodeOf(err) == CodeWouldDeadlock && !s.wrote
+		return err
+	}
+	c := e.handlers
+	c.SetBusyTimeout(max(e.options.BusyTimeout-time.Since(start), time.Millisecond))
+	if _, err := c.Exec("BEGIN IMMEDIATE"); err != nil {
+		e.gate.Release()
+		return fromSQLite(err)
+	}
+	s.wrote = true
+	s.tx = s.watch()
+	gone, err := s.changed(c)
+	switch {
+	case err != nil:
+		s.rollback("")
+		return fromSQLite(err)
+	case gone:
+		s.rollback(CodeLeaseLost)
+		return s.endedError()
+	}
+	return nil
+}
+
+// changed reports whether the claim or the event is not what it was.
+func (s *Step) changed(c *sqlite.Conn) (bool, error) {
+	if err := s.w.e.checkSchema(c); err != nil {
+		return false, err
+	}
+	rows, err := c.Query(`SELECT 1 FROM main.knocker_events e, main._honker_live j
+		WHERE e.id = ? AND e.status NOT IN ('handled', 'ignored') AND j.id = ? AND j.worker_id = ? AND j.attempts = ? AND j.state = 'processing'`,
+		s.claim.eventID, s.claim.key.ID, s.claim.key.WorkerID, s.claim.key.Attempts)
+	if err != nil {
+		return false, err
+	}
+	return rows.Len() == 0, nil
+}
+
+// watch bounds the transaction: the writer belongs to everybody.
+func (s *Step) watch() *transaction {
+	e := s.w.e
+	t := &transaction{live: true, ends: time.Now().Add(e.options.MaxTransaction)}
+	t.timer = safe.AfterFunc("transaction timeout", e.options.MaxTransaction, func() {
+		if !t.expire(e.handlers) {
+			return
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.tx == t {
+			s.rollback(CodeTransactionTimeout)
+		}
+	})
+	return t
+}
+
+// expire stops the statement that runs, if the transaction is still alive.
+func (t *transaction) expire(c *sqlite.Conn) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.live {
+		t.expired = true
+		c.SetExpired(true)
+	}
+	return t.live
+}
+
+func (t *transaction) hasExpired() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.expired
+}
+
+// close ends the watch; after it nothing touches the connection any more.
+func (t *transaction) close(c *sqlite.Conn) {
+	t.timer.Stop()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.live = false
+	c.SetExpired(false)
+}
+
+// rollback ends the open transaction and frees the writer. A reason makes the
+// step stale: every later call answers with it.
+func (s *Step) rollback(reason Code) {
+	if reason != "" && s.ended == "" {
+		s.ended = reason
+	}
+	if s.tx == nil {
+		return
+	}
+	c := s.w.e.handlers
+	s.tx.close(c)
+	s.tx = nil
+	rollback(c)
+	s.w.e.gate.Release()
+}
+
+// commit ends the open transaction by COMMIT.
+func (s *Step) commit() error {
+	c := s.w.e.handlers
+	s.tx.close(c)
+	if _, err := c.Exec("COMMIT"); err != nil {
+		s.rollback("")
+		return err
+	}
+	s.tx = nil
+	s.w.e.committed(c)
+	s.w.e.gate.Release()
+	return nil
+}
+
+func (s *Step) endedError() *Error {
+	e := fail(s.ended, "")
+	if s.ended == CodeTransactionTimeout {
+		e.Message = "the handler's transaction was open longer than max_transaction_s (" + s.w.e.options.MaxTransaction.String() +
+			") and was rolled back: do slow work before the first use of tx"
+	}
+	return e
+}
+
+// end makes the step stale: its transaction is rolled back at once.
+func (s *Step) end(reason Code) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.finished || s.ended != "" {
+		return
+	}
+	s.rollback(reason)
+	s.closeOver()
+	if reason == CodeLeaseLost {
+		s.w.e.counters.leasesLost.Add(1)
+	}
+}
+
+func (s *Step) closeOver() {
+	select {
+	case <-s.over:
+	default:
+		close(s.over)
+	}
+}
+
+// timedOut counts the run as failed with handler_timeout; what the handler
+// still does is refused.
+func (s *Step) timedOut() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.finished || s.ended != "" {
+		return
+	}
+	s.rollback(CodeHandlerTimeout)
+	s.closeOver()
+	_, _ = s.settleFailed(context.Background(), Outcome{Kind: "failed", ErrorType: string(CodeHandlerTimeout),
+		Message: "the handler ran longer than " + s.timeout.String()})
+}
+
+// cutOff ends the step because its worker stops: the job runs again, and no
+// attempt counts.
+func (s *Step) cutOff(ctx context.Context) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.finished || s.ended != "" {
+		return
+	}
+	s.rollback(CodeStopped)
+	s.closeOver()
+	_ = s.w.e.transact(ctx, s.w.e.handlers, 0, s.w.e.options.BusyTimeout, func(c *sqlite.Conn) error {
+		_, err := queue.GiveBack(c, s.claim.key, s.w.e.now())
+		return err
+	})
+}
+
+// discard forgets a step that was never handed out.
+func (s *Step) discard() {
+	s.timer.Stop()
+	s.mu.Lock()
+	s.finished = true
+	s.closeOver()
+	s.mu.Unlock()
+	s.w.finished(s)
+}
+
+// Release gives the step back without waiting, for finalizers.
+func (s *Step) Release() {
+	releaseLater(func() { s.Finish(context.Background(), Outcome{Kind: "give_back"}) })
+}

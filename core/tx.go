@@ -1,0 +1,172 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/knocker-dev/knocker/core/safe"
+)
+
+// Tx is a Go handler's hold on its step's transaction, which opens at the first
+// use and is committed together with "handled".
+type Tx struct {
+	step *Step
+	ctx  context.Context
+}
+
+// Context ends when the step does: time limit, lost lease or stop.
+func (t *Tx) Context() context.Context { return t.ctx }
+
+// Exec runs one statement. Arguments are nil, bool, integers, float64, string
+// (TEXT) and []byte (BLOB).
+func (t *Tx) Exec(sql string, args ...any) (ExecResult, error) {
+	return t.step.Exec(t.ctx, 0, sql, args, nil)
+}
+
+// Query runs one statement and returns all its rows.
+func (t *Tx) Query(sql string, args ...any) (Rows, error) {
+	return t.step.Query(t.ctx, 0, sql, args, nil)
+}
+
+// RetryAfter is an error by which a handler asks to run again after a time of
+// its own choosing; only the first such run costs an attempt.
+type RetryAfter struct {
+	After time.Duration
+	Cause error
+}
+
+func (r *RetryAfter) Error() string { return fmt.Sprintf("retry after %s: %v", r.After, r.Cause) }
+
+func (r *RetryAfter) Unwrap() error { return r.Cause }
+
+// Discard is an error by which a handler declares the event dead at once.
+type Discard struct{ Reason string }
+
+func (d *Discard) Error() string { return "discard: " + d.Reason }
+
+// IgnoreEvent is an error by which a handler declares the event ignored.
+type IgnoreEvent struct{ Reason string }
+
+func (i *IgnoreEvent) Error() string { return "ignore: " + i.Reason }
+
+// outcomeOf turns what a Go handler returned into an outcome.
+func outcomeOf(err error) Outcome {
+	var after *RetryAfter
+	var discard *Discard
+	var ignore *IgnoreEvent
+	switch {
+	case err == nil:
+		return Outcome{Kind: "handled"}
+	case errors.As(err, &after):
+		o := Outcome{Kind: "retry_after", Seconds: after.After.Seconds()}
+		if after.Cause != nil {
+			o.Message = after.Cause.Error()
+		}
+		return o
+	case errors.As(err, &discard):
+		return Outcome{Kind: "discard", Message: discard.Reason}
+	case errors.As(err, &ignore):
+		return Outcome{Kind: "ignore", Message: ignore.Reason}
+	}
+	return Outcome{Kind: "failed", ErrorType: fmt.Sprintf("%T", err), Message: err.Error()}
+}
+
+// run calls the Go function that is registered for the step. A panic counts as
+// an error of the handler.
+func (s *Step) run(ctx context.Context) (err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stop := make(chan struct{})
+	defer close(stop)
+	safe.Go("handler context", func() {
+		select {
+		case <-s.over:
+			cancel()
+		case <-stop:
+		}
+	})
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic: %v", v)
+		}
+	}()
+	if s.claim.handler.fn == nil {
+		return &Discard{Reason: "the handler's function lives in another runtime than this worker"}
+	}
+	return s.claim.handler.fn(ctx, &s.event, &Tx{step: s, ctx: ctx})
+}
+
+// RunWorker runs the inbox's Go handlers until ctx ends, then stops gracefully
+// within stop_timeout_s. It returns nil after such a stop.
+func (i *Inbox) RunWorker(ctx context.Context, o WorkerOptions) error {
+	w, err := i.OpenWorker(o)
+	if err != nil {
+		return err
+	}
+	var slots sync.WaitGroup
+	failed := make(chan error, w.Concurrency())
+	for range w.Concurrency() {
+		slots.Add(1)
+		safe.Go("worker slot", func() {
+			defer slots.Done()
+			failed <- w.loop(ctx)
+		})
+	}
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	_, stopErr := w.Stop(context.Background(), 0)
+	slots.Wait()
+	closeErr := w.Close()
+	for _, e := range []error{err, stopErr, closeErr} {
+		if code := CodeOf(e); code != "" && code != CodeStopped && code != CodeCancelled && code != CodeClosed {
+			return e
+		}
+	}
+	return nil
+}
+
+// loop is one slot. The handlers outlive ctx: a stop lets them end. Trouble
+// with the file passes or is told; it does not end the worker.
+func (w *Worker) loop(ctx context.Context) error {
+	for {
+		s, err := w.Next(ctx, time.Hour, 0)
+		switch CodeOf(err) {
+		case "":
+		case CodeStorageError, CodeStorageFull, CodeBusy, CodeReadOnly:
+			select {
+			case <-ctx.Done():
+			case <-time.After(afterTrouble):
+			}
+		default:
+			return err
+		}
+		if s != nil {
+			s.Finish(context.Background(), outcomeOf(s.run(context.WithoutCancel(ctx))))
+		}
+	}
+}
+
+// afterTrouble is how long a slot waits after an error of the file.
+const afterTrouble = 200 * time.Millisecond
+
+// RunWorkerOnce handles every event that is due now, one after the other, and
+// returns how many it ran.
+func (i *Inbox) RunWorkerOnce(ctx context.Context, o WorkerOptions) (int, error) {
+	w, err := i.OpenWorker(o)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = w.Close() }()
+	for n := 0; ; n++ {
+		s, err := w.Next(ctx, 0, 0)
+		if err != nil || s == nil {
+			return n, err
+		}
+		s.Finish(ctx, outcomeOf(s.run(ctx)))
+	}
+}

@@ -1,0 +1,467 @@
+package core
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/knocker-dev/knocker/core/queue"
+	"github.com/knocker-dev/knocker/core/sqlite"
+)
+
+// Worker claims jobs and hands out their events as steps. It is safe for
+// concurrent use: each of its slots is one caller of Next and Finish.
+type Worker struct {
+	e       *engine
+	id      string
+	options WorkerOptions
+	lease   time.Duration
+	closed  chan struct{}
+
+	claiming sync.Mutex // one claim at a time; its loser finds the buffer full
+	mu       sync.Mutex
+	buffer   []*claim // claimed, not started
+	steps    map[*Step]struct{}
+	free     chan struct{} // closed and remade when a slot becomes free
+	stopping bool
+	over     bool
+}
+
+// claim is a job that this worker holds.
+type claim struct {
+	key         queue.Key
+	eventID     int64
+	deliveryID  int64 // replay of one delivery; 0: the event's own
+	maxAttempts int
+	handler     *handler
+	endpoint    *endpointState
+}
+
+// OpenWorker opens a worker on the inbox. Its claims live as long as it does.
+func (i *Inbox) OpenWorker(o WorkerOptions) (*Worker, error) {
+	if err := i.usable(); err != nil {
+		return nil, err
+	}
+	orDefault(&o.Concurrency, 1)
+	orDefault(&o.LeaseSeconds, 60)
+	orDefault(&o.StopTimeoutSeconds, 30)
+	orDefault(&o.HandlerTimeoutSeconds, 900)
+	orDefault(&o.HandlerSynchronous, "normal")
+	if o.Concurrency < 1 || o.LeaseSeconds < 1 || o.StopTimeoutSeconds < 0 || o.HandlerTimeoutSeconds < 0 {
+		return nil, fail(CodeInvalidArgument, "concurrency and lease_s must be at least 1, the timeouts above 0")
+	}
+	if err := oneOf("handler_synchronous", o.HandlerSynchronous, "normal", "full"); err != nil {
+		return nil, err
+	}
+	for _, name := range o.Endpoints {
+		if _, err := i.e.endpoint(name); err != nil {
+			return nil, err
+		}
+	}
+	w := &Worker{e: i.e, id: workerID(o.WorkerID), options: o, lease: seconds(o.LeaseSeconds), closed: make(chan struct{}),
+		steps: map[*Step]struct{}{}, free: make(chan struct{})}
+	i.e.mu.Lock()
+	i.e.workers[w] = struct{}{}
+	i.e.mu.Unlock()
+	i.e.background("lease", w.renewLoop)
+	return w, nil
+}
+
+// workerID adds a random suffix, so that two workers given one name never take
+// each other's claims for their own.
+func workerID(name string) string {
+	if name == "" {
+		host, err := os.Hostname()
+		if err != nil {
+			host = "host"
+		}
+		name = fmt.Sprintf("%s:%d", host, os.Getpid())
+	}
+	var suffix [6]byte
+	_, _ = rand.Read(suffix[:])
+	return name + ":" + hex.EncodeToString(suffix[:])
+}
+
+// ID is the worker's id as the queue shows it.
+func (w *Worker) ID() string { return w.id }
+
+// Concurrency is how many handlers run at once.
+func (w *Worker) Concurrency() int { return w.options.Concurrency }
+
+// Stopping reports whether the worker hands out no more steps.
+func (w *Worker) Stopping() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.stopping
+}
+
+// Next returns the next event to handle, waiting up to wait for one: nil when
+// there is none in time. home names the thread or loop that the handler will
+// run on, 0 for none. Errors: stopped, closed, cancelled, and those of storage.
+func (w *Worker) Next(ctx context.Context, wait time.Duration, home uint64) (*Step, error) {
+	defer w.e.wake.watch()()
+	deadline := time.Now().Add(wait)
+	for {
+		signal, free := w.e.wake.signal(), w.freed()
+		if err := w.usable(); err != nil {
+			return nil, err
+		}
+		s, err := w.take(ctx, home)
+		if s != nil || err != nil && CodeOf(err) != CodeBusy {
+			return s, err
+		}
+		left := time.Until(deadline)
+		if left <= 0 {
+			return nil, nil
+		}
+		timer := time.NewTimer(min(left, w.untilDue()))
+		select {
+		case <-signal:
+		case <-free:
+		case <-timer.C:
+		case <-w.closed:
+		case <-ctx.Done():
+			err = fromGate(context.Cause(ctx))
+		}
+		timer.Stop()
+		if err != nil && CodeOf(err) != CodeBusy {
+			return nil, err
+		}
+	}
+}
+
+func (w *Worker) usable() error {
+	if err := w.e.usable(); err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case w.over:
+		return fail(CodeClosed, "the worker is closed")
+	case w.stopping:
+		return fail(CodeStopped, "the worker is stopping")
+	}
+	return nil
+}
+
+func (w *Worker) freed() <-chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.free
+}
+
+// untilDue is how long nothing can become due: the next job's time is known.
+func (w *Worker) untilDue() time.Duration {
+	var due int64
+	err := w.e.read(func(c *sqlite.Conn) (err error) {
+		due, err = queue.NextDue(c, w.e.options.QueueName)
+		return err
+	})
+	if err != nil || due == 0 {
+		return slowestLook
+	}
+	left := time.Unix(due, 0).Sub(w.e.now())
+	return min(max(left, 20*time.Millisecond), slowestLook)
+}
+
+// take makes a step of a claimed job, claiming more when none is left.
+func (w *Worker) take(ctx context.Context, home uint64) (*Step, error) {
+	w.claiming.Lock()
+	defer w.claiming.Unlock()
+	for {
+		w.mu.Lock()
+		if len(w.steps) >= w.options.Concurrency {
+			w.mu.Unlock()
+			return nil, nil
+		}
+		if len(w.buffer) == 0 {
+			w.mu.Unlock()
+			if found, err := w.claim(ctx); err != nil || !found {
+				return nil, err
+			}
+			continue
+		}
+		k := w.buffer[0]
+		w.buffer = w.buffer[1:]
+		s := newStep(w, k, home)
+		w.steps[s] = struct{}{}
+		w.mu.Unlock()
+		if err := s.load(); err != nil {
+			s.discard()
+			if CodeOf(err) == CodeNotFound { // pruned since it was claimed
+				w.forget(ctx, k)
+				continue
+			}
+			return nil, err
+		}
+		return s, nil
+	}
+}
+
+// claimBatch is how many jobs one transaction claims for each slot.
+const claimBatch = 16
+
+// claim fills the buffer. It first looks without the writer: most wake-ups
+// concern somebody else.
+func (w *Worker) claim(ctx context.Context) (bool, error) {
+	var due int64
+	err := w.e.read(func(c *sqlite.Conn) (err error) {
+		due, err = queue.NextDue(c, w.e.options.QueueName)
+		return err
+	})
+	if err != nil || due == 0 || due > w.e.now().Unix() {
+		return false, err
+	}
+	var found []*claim
+	settled := false
+	err = w.e.transact(ctx, w.e.handlers, 0, w.e.options.BusyTimeout, func(c *sqlite.Conn) error {
+		found, settled = nil, false
+		where, args := w.endpointFilter()
+		claimed, exhausted, err := queue.Claim(c, queue.ClaimParams{Queue: w.e.options.QueueName, WorkerID: w.id,
+			Limit: w.options.Concurrency * claimBatch, Lease: w.lease, Now: w.e.now(), Where: where, WhereArgs: args})
+		if err != nil {
+			return err
+		}
+		for _, j := range exhausted {
+			settled = true
+			if err := w.e.eventDied(c, payloadOf(j.Payload).event, j.Attempts); err != nil {
+				return err
+			}
+		}
+		for _, j := range claimed {
+			k, err := w.admit(c, j)
+			if err != nil {
+				return err
+			}
+			if k == nil {
+				settled = true
+				continue
+			}
+			found = append(found, k)
+		}
+		return nil
+	})
+	if err != nil {
+		return false, err
+	}
+	w.e.counters.claimed.Add(int64(len(found)))
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.buffer = append(w.buffer, found...)
+	return len(found) > 0 || settled, nil
+}
+
+// endpointFilter keeps a worker that serves some endpoints from the others' jobs.
+func (w *Worker) endpointFilter() (string, []any) {
+	if len(w.options.Endpoints) == 0 {
+		return "", nil
+	}
+	marks, args := "", []any{}
+	for n, name := range w.options.Endpoints {
+		if n > 0 {
+			marks += ", "
+		}
+		marks += "?"
+		args = append(args, name)
+	}
+	return ` AND EXISTS (SELECT 1 FROM main.knocker_events e JOIN main.knocker_endpoints p ON p.id = e.endpoint_id
+		WHERE e.id = json_extract(payload, '$.event_id') AND p.name IN (` + marks + `))`, args
+}
+
+// renewLoop keeps the leases of all jobs that the worker holds, started or not.
+func (w *Worker) renewLoop() {
+	tick := time.NewTicker(max(w.lease/3, 50*time.Millisecond))
+	defer tick.Stop()
+	for {
+		select {
+		case <-w.closed:
+			return
+		case <-w.e.closing:
+			return
+		case <-tick.C:
+			w.renew()
+		}
+	}
+}
+
+func (w *Worker) renew() {
+	w.mu.Lock()
+	waiting := append([]*claim(nil), w.buffer...)
+	running := make([]*Step, 0, len(w.steps))
+	for s := range w.steps {
+		running = append(running, s)
+	}
+	w.mu.Unlock()
+	if len(waiting)+len(running) == 0 {
+		return
+	}
+	var lost []*Step
+	dropped := map[*claim]bool{}
+	err := w.e.transact(context.Background(), w.e.handlers, 0, w.e.options.BusyTimeout, func(c *sqlite.Conn) error {
+		lost = nil
+		for _, k := range waiting {
+			if ok, err := queue.Renew(c, k.key, w.lease, w.e.now()); err != nil {
+				return err
+			} else if !ok {
+				dropped[k] = true
+			}
+		}
+		for _, s := range running {
+			if ok, err := queue.Renew(c, s.claim.key, w.lease, w.e.now()); err != nil {
+				return err
+			} else if !ok {
+				lost = append(lost, s)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return // the next tick tries again, well before the lease ends
+	}
+	w.mu.Lock()
+	kept := w.buffer[:0:0]
+	for _, k := range w.buffer {
+		if !dropped[k] {
+			kept = append(kept, k)
+		}
+	}
+	w.buffer = kept
+	w.mu.Unlock()
+	for _, s := range lost {
+		s.end(CodeLeaseLost)
+	}
+}
+
+// Stop hands out no more steps, wakes all waits, gives back what never started,
+// and lets running steps end until the deadline (0: stop_timeout_s). Then it
+// rolls back the rest and reports them.
+func (w *Worker) Stop(ctx context.Context, deadline time.Duration) (StopReport, error) {
+	if deadline <= 0 {
+		deadline = seconds(w.options.StopTimeoutSeconds)
+	}
+	w.mu.Lock()
+	w.stopping = true
+	w.mu.Unlock()
+	w.e.wake.broadcast()
+	report := StopReport{RolledBack: []int64{}}
+	timer := time.NewTimer(deadline)
+	defer timer.Stop()
+	var err error
+	report.GivenBack, err = w.giveBackBuffer(ctx)
+	for {
+		free := w.freed()
+		if w.running() == 0 {
+			return report, err
+		}
+		select {
+		case <-free:
+			continue
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+		break
+	}
+	for _, s := range w.takeSteps() {
+		report.RolledBack = append(report.RolledBack, s.claim.eventID)
+		s.cutOff(ctx)
+	}
+	return report, err
+}
+
+func (w *Worker) running() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.steps)
+}
+
+func (w *Worker) takeSteps() []*Step {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	out := make([]*Step, 0, len(w.steps))
+	for s := range w.steps {
+		out = append(out, s)
+	}
+	return out
+}
+
+func (w *Worker) giveBackBuffer(ctx context.Context) (int, error) {
+	w.mu.Lock()
+	waiting := w.buffer
+	w.buffer = nil
+	w.mu.Unlock()
+	if len(waiting) == 0 {
+		return 0, nil
+	}
+	given := 0
+	err := w.e.transact(ctx, w.e.handlers, 0, w.e.options.BusyTimeout, func(c *sqlite.Conn) error {
+		given = 0
+		for _, k := range waiting {
+			ok, err := queue.GiveBack(c, k.key, w.e.now())
+			if err != nil {
+				return err
+			} else if ok {
+				given++
+			}
+		}
+		return nil
+	})
+	return given, err
+}
+
+// Close gives back what the worker holds and closes it; running steps are
+// rolled back.
+func (w *Worker) Close() error {
+	w.mu.Lock()
+	if w.over {
+		w.mu.Unlock()
+		return fail(CodeClosed, "the worker is closed")
+	}
+	w.stopping, w.over = true, true
+	w.mu.Unlock()
+	ctx := context.Background()
+	_, err := w.giveBackBuffer(ctx)
+	for _, s := range w.takeSteps() {
+		s.cutOff(ctx)
+	}
+	close(w.closed)
+	w.e.mu.Lock()
+	delete(w.e.workers, w)
+	w.e.mu.Unlock()
+	w.e.wake.broadcast()
+	if CodeOf(err) == CodeClosed {
+		err = nil
+	}
+	return err
+}
+
+// Release is Close for finalizers: it does not wait.
+func (w *Worker) Release() { releaseLater(func() { _ = w.Close() }) }
+
+// abandon is Close while the engine goes down: nothing can be written any more,
+// so jobs come back when their leases end.
+func (w *Worker) abandon() {
+	w.mu.Lock()
+	already := w.over
+	w.stopping, w.over, w.buffer = true, true, nil
+	w.mu.Unlock()
+	for _, s := range w.takeSteps() {
+		s.end(CodeClosed)
+	}
+	if !already {
+		close(w.closed)
+	}
+}
+
+// finished frees a step's slot.
+func (w *Worker) finished(s *Step) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.steps, s)
+	close(w.free)
+	w.free = make(chan struct{})
+}
