@@ -71,9 +71,10 @@ type OpenOptions struct {
 	RetryFields
 }
 
-// Clock is the settable clock of an inbox under test.
+// Clock is the settable clock of an inbox under test. Its end is that of 64-bit
+// nanoseconds, in the year 2262.
 type Clock struct {
-	NowS float64 `json:"now_s" required:"true" min:"0" max:"253402300799"`
+	NowS float64 `json:"now_s" required:"true" min:"0" max:"9000000000"`
 }
 
 // OpenReply is what open and info answer.

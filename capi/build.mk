@@ -1,0 +1,38 @@
+# The C library. Included by the top Makefile, and usable alone from the
+# repository's root: make -f capi/build.mk lib
+
+GO         ?= go
+GO_TAGS    ?= sqlite_fts5 sqlite_math_functions sqlite_dbstat
+BUILD      ?= build
+# The newest glibc that the library may need: Debian 12's.
+GLIBC_MAX  ?= 2.36
+
+capi_root  := $(abspath $(dir $(lastword $(MAKEFILE_LIST)))/..)
+capi_flags := -buildmode=c-shared -trimpath
+# Only the functions of knocker.h leave the library; it can't be unloaded,
+# because a Go runtime can't.
+capi_link   = -s -w -extldflags '-Wl,--version-script=$(capi_root)/capi/libknocker.map -Wl,-z,nodelete -Wl,-soname,libknocker.so'
+
+.PHONY: lib lib-testpanic check-lib test-c fuzz-capi
+
+lib: ## build build/libknocker.so and build/knocker.h
+	@mkdir -p $(BUILD)
+	CGO_ENABLED=1 $(GO) build $(capi_flags) -tags "$(GO_TAGS)" -ldflags "$(capi_link)" -o $(BUILD)/libknocker.so ./capi
+	@rm -f $(BUILD)/libknocker.h
+	@cp capi/knocker.h $(BUILD)/knocker.h
+
+# The same library with a method that panics on purpose.
+lib-testpanic:
+	@mkdir -p $(BUILD)/testpanic
+	CGO_ENABLED=1 $(GO) build $(capi_flags) -tags "$(GO_TAGS) knocker_testpanic" -ldflags "$(capi_link)" -o $(BUILD)/testpanic/libknocker.so ./capi
+	@rm -f $(BUILD)/testpanic/libknocker.h
+
+check-lib: lib ## fail if the library exports anything but its interface, or needs a newer glibc
+	scripts/check-lib.sh $(BUILD)/libknocker.so capi/knocker.h $(GLIBC_MAX)
+
+test-c: lib lib-testpanic ## run the C programs in capi/test under AddressSanitizer
+	scripts/test-c.sh $(BUILD)
+
+fuzz-capi: ## fuzz the request decoder, 30 s a target
+	@for target in FuzzScan FuzzReceiveRequest FuzzTxCells FuzzAppendText; do \
+	  $(GO) test ./capi/abi -run xxx -fuzz "^$$target\$$" -fuzztime 30s || exit 1; done

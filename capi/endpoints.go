@@ -1,0 +1,66 @@
+package main
+
+import (
+	"github.com/knocker-dev/knocker/capi/abi"
+	"github.com/knocker-dev/knocker/core"
+)
+
+func addEndpoint(i *inbox, r *abi.AddEndpointRequest) (any, error) {
+	e, err := i.core.AddEndpoint(background(), core.EndpointParams{
+		Name: r.Name, Path: r.Path, Provider: r.Provider, Secrets: present(r.Secrets), ProviderOptions: r.ProviderOptions,
+		URL: r.URL, Disabled: r.Enabled != nil && !*r.Enabled, Unhandled: r.Unhandled, SplitBatches: r.SplitBatches,
+		EventKey: r.EventKey, MaxBodyBytes: r.MaxBodyBytes, Retry: retryPolicy(r.RetryFields),
+	})
+	return endpointReply(e), err
+}
+
+func endpointReply(e core.Endpoint) abi.Endpoint {
+	return abi.Endpoint{
+		ID: e.ID, Name: e.Name, Path: e.Path, Provider: abi.NullText(e.Provider), Enabled: e.Enabled, CreatedAt: e.CreatedAt,
+	}
+}
+
+func getEndpoint(i *inbox, r *abi.NameRequest) (any, error) {
+	e, err := i.core.GetEndpoint(background(), r.Name)
+	return endpointReply(e), err
+}
+
+func listEndpoints(i *inbox, r *abi.PageRequest) (any, error) {
+	list, cursor, err := i.core.ListEndpoints(background(), r.Limit, r.Cursor)
+	return abi.EndpointsReply{Endpoints: each(list, endpointReply), Cursor: abi.NullText(cursor)}, err
+}
+
+func enableEndpoint(i *inbox, r *abi.NameRequest) (any, error) {
+	e, err := i.core.SetEndpointEnabled(background(), r.Name, true)
+	return endpointReply(e), err
+}
+
+func disableEndpoint(i *inbox, r *abi.NameRequest) (any, error) {
+	e, err := i.core.SetEndpointEnabled(background(), r.Name, false)
+	return endpointReply(e), err
+}
+
+func removeEndpoint(i *inbox, r *abi.RemoveEndpointRequest) (any, error) {
+	err := i.core.RemoveEndpoint(background(), r.Name, r.Prune)
+	return abi.RemovedReply{Removed: err == nil}, err
+}
+
+func registerHandler(i *inbox, r *abi.RegisterHandlerRequest) (any, error) {
+	h, err := i.core.RegisterHandler(core.HandlerParams{
+		Endpoint: r.Endpoint, EventType: r.EventType, Scope: i.scope, TimeoutSeconds: r.TimeoutS, Retry: retryPolicy(r.RetryFields),
+	})
+	return abi.RegisterHandlerReply{Handler: h.ID, Replaced: abi.NullInteger(h.Replaced)}, err
+}
+
+func unregisterHandler(i *inbox, r *abi.UnregisterHandlerRequest) (any, error) {
+	return abi.RemovedReply{Removed: i.core.UnregisterHandler(r.Handler)}, nil
+}
+
+// each maps a list; the result is never nil, so that JSON shows [].
+func each[From, To any](list []From, f func(From) To) []To {
+	out := make([]To, len(list))
+	for i, item := range list {
+		out[i] = f(item)
+	}
+	return out
+}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/knocker-dev/knocker/capi/abi"
+	"github.com/knocker-dev/knocker/core"
+)
+
+// method is one name of knocker_call_json.
+type method struct {
+	name    string
+	request any // a pointer to the request's zero value, for its type
+	call    func(i *inbox, in input) (any, error)
+}
+
+// of makes a method of a function that takes its decoded request.
+func of[Request any](name string, f func(*inbox, *Request) (any, error)) method {
+	return method{name, new(Request), func(i *inbox, in input) (any, error) {
+		request := new(Request)
+		if err := in.decode(request); err != nil {
+			return nil, err
+		}
+		return f(i, request)
+	}}
+}
+
+// methods is the table of knocker_call_json.
+var methods = byName(
+	of("add_endpoint", addEndpoint),
+	of("get_endpoint", getEndpoint),
+	of("list_endpoints", listEndpoints),
+	of("enable_endpoint", enableEndpoint),
+	of("disable_endpoint", disableEndpoint),
+	of("remove_endpoint", removeEndpoint),
+	of("register_handler", registerHandler),
+	of("unregister_handler", unregisterHandler),
+	of("get_event", getEvent),
+	of("get_delivery", getDelivery),
+	of("list_events", listEvents),
+	of("list_deliveries", listDeliveries),
+	of("list_attempts", listAttempts),
+	of("stats", stats),
+	of("ignore", eventAction((*core.Inbox).Ignore)),
+	of("replay", eventAction((*core.Inbox).Replay)),
+	of("requeue", eventAction((*core.Inbox).Requeue)),
+	of("replay_delivery", replayDelivery),
+	of("completion_descriptor", completionDescriptor),
+	of("set_clock", setClock),
+	of("info", info),
+)
+
+func byName(list ...method) map[string]method {
+	table := make(map[string]method, len(list))
+	for _, m := range list {
+		table[m.name] = m
+	}
+	return table
+}
+
+func callMethod(out []byte, db uint64, name string, in input) ([]byte, error) {
+	i, err := find[*inbox](db)
+	if err != nil {
+		return nil, err
+	}
+	m, ok := methods[name]
+	if !ok {
+		return nil, unknownMethod(name)
+	}
+	reply, err := m.call(i, in)
+	if err != nil {
+		return nil, err
+	}
+	return appendJSON(out, reply), nil
+}
+
+func unknownMethod(name string) error {
+	names := make([]string, 0, len(methods))
+	for known := range methods {
+		names = append(names, known)
+	}
+	slices.Sort(names)
+	e := failure(core.CodeUnknownMethod, "No method is named %q.", name)
+	if guess := abi.Closest(name, names); guess != "" {
+		e.Message += fmt.Sprintf(" Did you mean %q?", guess)
+		e.Details = map[string]any{"suggestion": guess}
+	}
+	return e
+}
+
+func completionDescriptor(i *inbox, _ *abi.Nothing) (any, error) {
+	n, err := i.tickets.descriptor()
+	return abi.DescriptorReply{Descriptor: n}, err
+}
+
+func info(i *inbox, _ *abi.Nothing) (any, error) { return i.info, nil }

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+
+	"github.com/knocker-dev/knocker/capi/abi"
+	"github.com/knocker-dev/knocker/core"
+)
+
+func getEvent(i *inbox, r *abi.IDRequest) (any, error) {
+	e, err := i.core.GetEvent(background(), r.ID)
+	reply := eventReply(&e, true)
+	return &reply, err
+}
+
+func eventReply(e *core.Event, withBody bool) abi.Event {
+	return abi.Event{
+		ID: e.ID, Endpoint: e.Endpoint, EventType: abi.NullText(e.EventType),
+		ProviderEventID: abi.NullText(e.ProviderEventID), ProviderDeliveryID: abi.NullText(e.ProviderDeliveryID),
+		DedupeKey: abi.NullText(e.DedupeKey), DeliveryID: abi.NullInteger(e.DeliveryID),
+		Status: e.Status, AttemptCount: e.AttemptCount, Method: e.Method,
+		Headers: abi.Object(e.HeadersJSON), Query: abi.Object(e.QueryJSON),
+		ReceivedAt: e.ReceivedAt, HandledAt: abi.NullInteger(e.HandledAt), LastError: abi.NullText(e.LastError),
+		Body: bodyReply(e.Body, withBody),
+	}
+}
+
+// bodyReply shows a body, also an empty one, or leaves the field out.
+func bodyReply(body []byte, with bool) *abi.Base64 {
+	if !with {
+		return nil
+	}
+	b := abi.Base64(body)
+	return &b
+}
+
+func getDelivery(i *inbox, r *abi.IDRequest) (any, error) {
+	d, err := i.core.GetDelivery(background(), r.ID)
+	return deliveryReply(&d, true), err
+}
+
+func deliveryReply(d *core.Delivery, withBody bool) abi.Delivery {
+	return abi.Delivery{
+		ID: d.ID, Endpoint: d.Endpoint, EventID: abi.NullInteger(d.EventID), Kind: d.Kind, Reason: abi.NullText(d.Reason),
+		ReceivedAt: d.ReceivedAt, ProviderEventID: abi.NullText(d.ProviderEventID),
+		ProviderDeliveryID: abi.NullText(d.ProviderDeliveryID), EventType: abi.NullText(d.EventType), Method: d.Method,
+		Headers: abi.Object(d.HeadersJSON), Query: abi.Object(d.QueryJSON),
+		SignatureValid: d.SignatureValid, SignatureError: abi.NullText(d.SignatureError), DedupeKey: abi.NullText(d.DedupeKey),
+		BodyBytes: d.BodyBytes, BodyDigest: abi.NullText(d.BodyDigest), Body: bodyReply(d.Body, withBody),
+	}
+}
+
+func listEvents(i *inbox, r *abi.ListEventsRequest) (any, error) {
+	list, cursor, err := i.core.ListEvents(background(), core.EventFilter{
+		Endpoint: r.Endpoint, Status: r.Status, EventType: r.EventType, DedupeKey: r.DedupeKey,
+		Since: r.Since, Until: r.Until, Limit: r.Limit, Cursor: r.Cursor, Bodies: r.Bodies,
+	})
+	events := each(list, func(e core.Event) abi.Event { return eventReply(&e, r.Bodies) })
+	return &abi.EventsReply{Events: events, Cursor: abi.NullText(cursor)}, err
+}
+
+func listDeliveries(i *inbox, r *abi.ListDeliveriesRequest) (any, error) {
+	list, cursor, err := i.core.ListDeliveries(background(), core.DeliveryFilter{
+		Endpoint: r.Endpoint, EventID: r.EventID, Orphaned: r.Orphaned, SignatureValid: r.SignatureValid,
+		Since: r.Since, Until: r.Until, Limit: r.Limit, Cursor: r.Cursor, Bodies: r.Bodies,
+	})
+	deliveries := each(list, func(d core.Delivery) abi.Delivery { return deliveryReply(&d, r.Bodies) })
+	return abi.DeliveriesReply{Deliveries: deliveries, Cursor: abi.NullText(cursor)}, err
+}
+
+func listAttempts(i *inbox, r *abi.EventIDRequest) (any, error) {
+	list, err := i.core.ListAttempts(background(), r.EventID)
+	return abi.AttemptsReply{Attempts: each(list, func(a core.Attempt) abi.Attempt {
+		return abi.Attempt{
+			ID: a.ID, EventID: a.EventID, AttemptedAt: a.AttemptedAt, Outcome: a.Outcome,
+			Error: abi.NullText(a.Error), DurationMS: a.DurationMS,
+		}
+	})}, err
+}
+
+func stats(i *inbox, _ *abi.Nothing) (any, error) {
+	return i.core.Stats(background())
+}
+
+// eventAction makes a method of an operation on one event.
+func eventAction(act func(*core.Inbox, context.Context, int64) error) func(*inbox, *abi.EventIDRequest) (any, error) {
+	return func(i *inbox, r *abi.EventIDRequest) (any, error) {
+		return abi.EventIDReply{EventID: r.EventID}, act(i.core, background(), r.EventID)
+	}
+}
+
+func replayDelivery(i *inbox, r *abi.DeliveryIDRequest) (any, error) {
+	id, err := i.core.ReplayDelivery(background(), r.DeliveryID)
+	return abi.EventIDReply{EventID: id}, err
+}
