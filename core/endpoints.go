@@ -193,6 +193,9 @@ func named(endpoint string, err error) error {
 	if c, ok := err.(*provider.ConfigError); ok {
 		return fail(Code(c.Code), "endpoint %q: %s", endpoint, c.Message)
 	}
+	if shape, ok := err.(*input.Error); ok {
+		return fail(Code(shape.Code), "endpoint %q: %s", endpoint, shape.Message)
+	}
 	return err
 }
 
