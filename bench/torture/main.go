@@ -6,7 +6,8 @@
 //	KNOCKER_CURE=off go run -tags knocker_torture ./torture -expect-failure
 //
 // The embedded copy is the amalgamation inside go-sqlite3, with the hooks of
-// core/sqlite/filelock; the host's copy is modernc.org/sqlite, without any.
+// core/sqlite/filelock: an inbox receives and handles on it, and plain
+// connections write beside it. The host's copy is modernc.org/sqlite.
 // For each run it prints one line:
 //
 //	torture: commits=N lost=0 corrupt=0 errors=0 fds=a..b

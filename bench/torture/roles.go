@@ -3,13 +3,10 @@ package main
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/knocker-dev/knocker/core/sqlite/filelock"
@@ -17,15 +14,17 @@ import (
 	_ "modernc.org/sqlite"          // registers "sqlite": the host's copy
 )
 
+// Whose connections a thread writes through.
 const (
-	embedded = "sqlite3"
-	host     = "sqlite"
+	embedded = "sqlite3" // go-sqlite3, on the copy that Knocker uses
+	host     = "sqlite"  // modernc.org/sqlite
+	knocker  = "knocker" // an inbox
 )
 
 var roles = map[string]func([]string){
 	"prepare":  func(a []string) { check(prepare(a[0], a[1])) },
-	"main":     func(a []string) { write(a, embedded, embedded, host, host) },
-	"embedded": func(a []string) { write(a, embedded) },
+	"main":     func(a []string) { write(a, knocker, embedded, host, host) },
+	"embedded": func(a []string) { write(a, knocker) },
 	"host":     func(a []string) { write(a, host) },
 	"verify":   func(a []string) { check(verify(a[0])) },
 }
@@ -64,6 +63,7 @@ func prepare(path, mode string) error {
 	_, err = db.Exec(`PRAGMA journal_mode=` + mode + `;
 		CREATE TABLE entry(writer TEXT, n INTEGER, filler BLOB, PRIMARY KEY(writer, n));
 		CREATE TABLE total(n INTEGER NOT NULL);
+		CREATE TABLE handled(event_id INTEGER NOT NULL);
 		INSERT INTO total VALUES(0)`)
 	return err
 }
@@ -80,15 +80,18 @@ func write(args []string, drivers ...string) {
 		defer output.Unlock()
 		fmt.Printf(format+"\n", values...)
 	}
-	var opened atomic.Int32
 	var wg sync.WaitGroup
 	for i, driver := range drivers {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
 			w := writer{driver: driver, path: path, mode: mode, name: fmt.Sprintf("%s.%d", name, i), say: say}
-			w.reopen = i%2 == 1 || (len(drivers) == 1 && strings.HasSuffix(name, "1"))
-			w.run(deadline, &opened)
+			w.reopen = i%2 == 1 || len(drivers) == 1
+			if driver == knocker {
+				w.runKnocker(deadline)
+			} else {
+				w.run(deadline)
+			}
 		}()
 	}
 	stop := make(chan struct{})
@@ -126,7 +129,7 @@ type writer struct {
 	say                      func(string, ...any)
 }
 
-func (w writer) run(deadline time.Time, opened *atomic.Int32) {
+func (w writer) run(deadline time.Time) {
 	if w.driver == embedded {
 		if _, err := filelock.Prepare(w.path, filelock.Options{}); err != nil {
 			w.say("error %s: %v", w.name, err)
@@ -157,7 +160,6 @@ func (w writer) run(deadline time.Time, opened *atomic.Int32) {
 				w.say("error %s: %v", w.name, err)
 				return
 			}
-			opened.Add(1)
 		}
 	}
 }
@@ -189,51 +191,4 @@ func (w writer) transaction(db *sql.DB, n int, filler []byte) error {
 // (SQLITE_PROTOCOL) is an error.
 func busy(err error) bool {
 	return strings.Contains(err.Error(), "database is locked")
-}
-
-type verdict struct {
-	Integrity string
-	Rows      int
-	Total     int
-	Writers   map[string][]int // the numbers that are there, in order
-}
-
-// Present counts the numbers 1..n of writer.
-func (v verdict) Present(writer string, n int) int {
-	count := 0
-	for _, number := range v.Writers[writer] {
-		if number <= n {
-			count++
-		}
-	}
-	return count
-}
-
-func verify(path string) error {
-	db, err := connect(host, path, "wal")
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	v := verdict{Writers: map[string][]int{}}
-	if err := db.QueryRow("PRAGMA integrity_check").Scan(&v.Integrity); err != nil {
-		return err
-	}
-	if err := db.QueryRow("SELECT count(*), (SELECT n FROM total) FROM entry").Scan(&v.Rows, &v.Total); err != nil {
-		return err
-	}
-	rows, err := db.Query("SELECT writer, n FROM entry NOT INDEXED ORDER BY 1, 2")
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var name string
-		var n int
-		if err := rows.Scan(&name, &n); err != nil {
-			return err
-		}
-		v.Writers[name] = append(v.Writers[name], n)
-	}
-	return errors.Join(rows.Err(), json.NewEncoder(os.Stdout).Encode(v))
 }

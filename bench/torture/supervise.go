@@ -84,6 +84,16 @@ func supervise(directory, mode string, limit time.Duration, kill bool) result {
 		r.commits += n
 		r.lost += n - min(n, seen.Present(writer, n))
 	}
+	for _, id := range t.handled {
+		r.commits++
+		if seen.Handled[id] != 1 {
+			r.lost++
+		}
+	}
+	if torn := seen.Torn(); torn > 0 {
+		r.lost += torn
+		r.notes = append(r.notes, fmt.Sprintf("%d events were handled by halves", torn))
+	}
 	if seen.Integrity != "ok" {
 		r.corrupt++
 		r.notes = append(r.notes, "integrity_check: "+seen.Integrity)
@@ -110,10 +120,11 @@ func self(args ...string) *exec.Cmd {
 }
 
 // tally collects what the children report on their standard output: lines
-// "commit WRITER N", "fds N" and "error TEXT".
+// "commit WRITER N", "handled EVENT", "fds N" and "error TEXT".
 type tally struct {
 	sync.Mutex
 	acknowledged  map[string]int
+	handled       []string // event ids
 	errors, kills int
 	fdLow, fdHigh int
 	notes         []string
@@ -168,6 +179,8 @@ func (t *tally) read(out io.Reader) {
 		switch {
 		case scan(line, "commit %s %d", &writer, &n):
 			t.acknowledged[writer] = max(n, t.acknowledged[writer])
+		case scan(line, "handled %d", &n):
+			t.handled = append(t.handled, fmt.Sprint(n))
 		case scan(line, "fds %d", &n):
 			if t.fdLow == 0 || n < t.fdLow {
 				t.fdLow = n

@@ -61,7 +61,10 @@ func Prepare(path string, options Options) (*File, error) {
 	if file.kind == C.FILELOCK_OFD {
 		result.Mode = OpenFileDescription
 	}
-	return result, obstacle(file.obstacle)
+	if err := obstacle(file.obstacle); err != nil {
+		return nil, err
+	}
+	return result, nil
 }
 
 // Check looks again whether another copy of SQLite has come to a file with
