@@ -56,8 +56,9 @@ func (s *Step) finish(ctx context.Context, o Outcome) (string, error) {
 	case "handled":
 		return s.finishHandled(ctx)
 	case "failed":
-		if s.gaveWay && !s.wrote {
-			return s.giveBack(ctx, s.w.e.now())
+		if s.gaveWay != 0 && !s.wrote {
+			s.w.runAgain(s.claim, s.gaveWay)
+			return "given_back", nil
 		}
 		return s.finishFailed(ctx, o)
 	case "retry_after":

@@ -5,7 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/knocker-dev/knocker/core/queue"
 	"github.com/knocker-dev/knocker/core/safe"
 	"github.com/knocker-dev/knocker/core/sqlite"
 )
@@ -29,7 +28,7 @@ type Step struct {
 	wrote    bool         // the transaction was open at some time
 	ended    Code         // why no more can be done; "": running
 	finished bool
-	gaveWay  bool // its first use of tx met would_deadlock
+	gaveWay  uint64 // home whose transaction its first use of tx met
 }
 
 // transaction is the open write transaction of a step. Its watchdog may end it
@@ -171,7 +170,9 @@ func (s *Step) begin(ctx context.Context, blocks uint64) error {
 	start := time.Now()
 	if err := e.gate.Wait(ctx, sqlite.NewWaiter(sqlite.Transactions, home, blocks), e.options.BusyTimeout); err != nil {
 		err = fromGate(err)
-		s.gaveWay = s.gaveWay || CodeOf(err) == CodeWouldDeadlock && !s.wrote
+		if CodeOf(err) == CodeWouldDeadlock && !s.wrote {
+			s.gaveWay = blocks
+		}
 		return err
 	}
 	c := e.handlers
@@ -290,18 +291,20 @@ func (s *Step) endedError() *Error {
 	return e
 }
 
-// end makes the step stale: its transaction is rolled back at once.
-func (s *Step) end(reason Code) {
+// end makes the step stale: its transaction is rolled back at once. It reports
+// whether the step was still running.
+func (s *Step) end(reason Code) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.finished || s.ended != "" {
-		return
+		return false
 	}
 	s.rollback(reason)
 	s.closeOver()
 	if reason == CodeLeaseLost {
 		s.w.e.counters.leasesLost.Add(1)
 	}
+	return true
 }
 
 func (s *Step) closeOver() {
@@ -324,22 +327,6 @@ func (s *Step) timedOut() {
 	s.closeOver()
 	_, _ = s.settleFailed(context.Background(), Outcome{Kind: "failed", ErrorType: string(CodeHandlerTimeout),
 		Message: "the handler ran longer than " + s.timeout.String()})
-}
-
-// cutOff ends the step because its worker stops: the job runs again, and no
-// attempt counts.
-func (s *Step) cutOff(ctx context.Context) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.finished || s.ended != "" {
-		return
-	}
-	s.rollback(CodeStopped)
-	s.closeOver()
-	_ = s.w.e.transact(ctx, s.w.e.handlers, 0, s.w.e.options.BusyTimeout, func(c *sqlite.Conn) error {
-		_, err := queue.GiveBack(c, s.claim.key, s.w.e.now())
-		return err
-	})
 }
 
 // discard forgets a step that was never handed out.

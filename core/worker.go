@@ -39,6 +39,7 @@ type claim struct {
 	maxAttempts int
 	handler     *handler
 	endpoint    *endpointState
+	avoid       uint64 // not to be started while this home holds the writer
 }
 
 // OpenWorker opens a worker on the inbox. Its claims live as long as it does.
@@ -155,8 +156,17 @@ func (w *Worker) freed() <-chan struct{} {
 	return w.free
 }
 
+// lookAgain is how soon a job that waits for the writer is tried again.
+const lookAgain = 5 * time.Millisecond
+
 // untilDue is how long nothing can become due: the next job's time is known.
 func (w *Worker) untilDue() time.Duration {
+	w.mu.Lock()
+	held := len(w.buffer) > 0
+	w.mu.Unlock()
+	if held {
+		return lookAgain
+	}
 	var due int64
 	err := w.e.read(func(c *sqlite.Conn) (err error) {
 		due, err = queue.NextDue(c, w.e.options.QueueName)
@@ -186,8 +196,11 @@ func (w *Worker) take(ctx context.Context, home uint64) (*Step, error) {
 			}
 			continue
 		}
-		k := w.buffer[0]
-		w.buffer = w.buffer[1:]
+		k := w.pop()
+		if k == nil {
+			w.mu.Unlock()
+			return nil, nil
+		}
 		s := newStep(w, k, home)
 		w.steps[s] = struct{}{}
 		w.mu.Unlock()
@@ -201,6 +214,28 @@ func (w *Worker) take(ctx context.Context, home uint64) (*Step, error) {
 		}
 		return s, nil
 	}
+}
+
+// pop takes the next claimed job; one that met would_deadlock stays until the
+// transaction that it met is over.
+func (w *Worker) pop() *claim {
+	for n, k := range w.buffer {
+		if k.avoid == 0 || !w.e.gate.HeldBy(k.avoid) {
+			k.avoid = 0
+			w.buffer = append(w.buffer[:n:n], w.buffer[n+1:]...)
+			return k
+		}
+	}
+	return nil
+}
+
+// runAgain keeps a job whose handler met would_deadlock: its claim stands and
+// no attempt counts. Writing it back would need the very writer it met.
+func (w *Worker) runAgain(k *claim, home uint64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	k.avoid = home
+	w.buffer = append(w.buffer, k)
 }
 
 // claimBatch is how many jobs one transaction claims for each slot.
@@ -351,26 +386,52 @@ func (w *Worker) Stop(ctx context.Context, deadline time.Duration) (StopReport, 
 	report := StopReport{RolledBack: []int64{}}
 	timer := time.NewTimer(deadline)
 	defer timer.Stop()
-	var err error
-	report.GivenBack, err = w.giveBackBuffer(ctx)
+	// Early, so that other workers need not wait for a long handler; a handler
+	// that holds the writer now must not hold up the stop, so there is a second
+	// try after it.
+	early, cancel := context.WithTimeout(ctx, min(deadline/2, time.Second))
+	report.GivenBack, _ = w.giveBack(early, nil)
+	cancel()
+	w.awaitSteps(ctx, timer.C)
+	cut := w.cutOff(CodeStopped)
+	for _, s := range cut {
+		report.RolledBack = append(report.RolledBack, s.claim.eventID)
+	}
+	given, err := w.giveBack(context.WithoutCancel(ctx), cut)
+	report.GivenBack += given
+	return report, err
+}
+
+func (w *Worker) awaitSteps(ctx context.Context, deadline <-chan time.Time) {
 	for {
 		free := w.freed()
 		if w.running() == 0 {
-			return report, err
+			return
 		}
 		select {
 		case <-free:
-			continue
-		case <-timer.C:
+		case <-deadline:
+			return
 		case <-ctx.Done():
+			return
 		}
-		break
 	}
-	for _, s := range w.takeSteps() {
-		report.RolledBack = append(report.RolledBack, s.claim.eventID)
-		s.cutOff(ctx)
+}
+
+// cutOff makes all running steps stale and returns those that it ended.
+func (w *Worker) cutOff(reason Code) (cut []*Step) {
+	w.mu.Lock()
+	running := make([]*Step, 0, len(w.steps))
+	for s := range w.steps {
+		running = append(running, s)
 	}
-	return report, err
+	w.mu.Unlock()
+	for _, s := range running {
+		if s.end(reason) {
+			cut = append(cut, s)
+		}
+	}
+	return cut
 }
 
 func (w *Worker) running() int {
@@ -379,22 +440,15 @@ func (w *Worker) running() int {
 	return len(w.steps)
 }
 
-func (w *Worker) takeSteps() []*Step {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	out := make([]*Step, 0, len(w.steps))
-	for s := range w.steps {
-		out = append(out, s)
-	}
-	return out
-}
-
-func (w *Worker) giveBackBuffer(ctx context.Context) (int, error) {
+// giveBack returns unstarted jobs and those of steps that were cut off; no
+// attempt counts. It reports how many had never started. What could not be
+// returned is kept for another try, or comes back when its lease ends.
+func (w *Worker) giveBack(ctx context.Context, cut []*Step) (int, error) {
 	w.mu.Lock()
 	waiting := w.buffer
 	w.buffer = nil
 	w.mu.Unlock()
-	if len(waiting) == 0 {
+	if len(waiting)+len(cut) == 0 {
 		return 0, nil
 	}
 	given := 0
@@ -408,8 +462,18 @@ func (w *Worker) giveBackBuffer(ctx context.Context) (int, error) {
 				given++
 			}
 		}
+		for _, s := range cut {
+			if _, err := queue.GiveBack(c, s.claim.key, w.e.now()); err != nil {
+				return err
+			}
+		}
 		return nil
 	})
+	if err != nil {
+		w.mu.Lock()
+		w.buffer = append(waiting, w.buffer...)
+		w.mu.Unlock()
+	}
 	return given, err
 }
 
@@ -423,11 +487,7 @@ func (w *Worker) Close() error {
 	}
 	w.stopping, w.over = true, true
 	w.mu.Unlock()
-	ctx := context.Background()
-	_, err := w.giveBackBuffer(ctx)
-	for _, s := range w.takeSteps() {
-		s.cutOff(ctx)
-	}
+	_, err := w.giveBack(context.Background(), w.cutOff(CodeStopped))
 	close(w.closed)
 	w.e.mu.Lock()
 	delete(w.e.workers, w)
@@ -449,9 +509,7 @@ func (w *Worker) abandon() {
 	already := w.over
 	w.stopping, w.over, w.buffer = true, true, nil
 	w.mu.Unlock()
-	for _, s := range w.takeSteps() {
-		s.end(CodeClosed)
-	}
+	w.cutOff(CodeClosed)
 	if !already {
 		close(w.closed)
 	}

@@ -41,10 +41,10 @@ func (b *batch) add(value gjson.Result, eventType, identity, source string) {
 	offset := int(uintptr(unsafe.Pointer(unsafe.StringData(value.Raw))) - uintptr(unsafe.Pointer(unsafe.StringData(b.whole))))
 	item := Item{
 		Span:            Span{Offset: offset, Length: len(value.Raw)},
-		EventType:       strings.Clone(eventType),
-		Identity:        boundIdentity(strings.Clone(identity)),
+		EventType:       eventType,
+		Identity:        boundIdentity(identity),
 		IdentitySource:  source,
-		ProviderEventID: strings.Clone(identity),
+		ProviderEventID: identity,
 	}
 	if identity == "" {
 		item.IdentitySource = "none"

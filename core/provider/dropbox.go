@@ -1,6 +1,10 @@
 package provider
 
-import "github.com/tidwall/gjson"
+import (
+	"strings"
+
+	"github.com/tidwall/gjson"
+)
 
 // Dropbox says only that something changed: equal bodies are distinct
 // notifications, so there is no identity. A GET challenge is echoed. Source:
@@ -46,9 +50,9 @@ func firstKey(body []byte, fits func(name string, value gjson.Result) bool) stri
 	if jsonKind(body) != '{' {
 		return ""
 	}
-	gjson.ParseBytes(body).ForEach(func(name, value gjson.Result) bool {
+	gjson.Parse(view(body)).ForEach(func(name, value gjson.Result) bool {
 		if fits(name.Str, value) {
-			found = name.Str
+			found = strings.Clone(name.Str)
 		}
 		return found == ""
 	})

@@ -73,10 +73,11 @@ func get(body []byte, path string) gjson.Result {
 	return gjson.GetBytes(body, path)
 }
 
-// text is a JSON text; other types give "".
+// text is a JSON text; other types give "". It is a copy: what a verdict holds
+// must not point into the caller's body.
 func text(value gjson.Result) string {
 	if value.Type == gjson.String {
-		return value.Str
+		return strings.Clone(value.Str)
 	}
 	return ""
 }
@@ -86,9 +87,9 @@ func text(value gjson.Result) string {
 func scalar(value gjson.Result) string {
 	switch value.Type {
 	case gjson.String:
-		return value.Str
+		return strings.Clone(value.Str)
 	case gjson.Number:
-		return value.Raw
+		return strings.Clone(value.Raw)
 	}
 	return ""
 }

@@ -200,6 +200,13 @@ func (g *Gate) ReceiptsWaiting() bool {
 	return len(g.lanes[Receives]) > 0
 }
 
+// HeldBy reports whether a transaction of this home holds the gate.
+func (g *Gate) HeldBy(home uint64) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.held && g.home == home
+}
+
 // Close fails all who wait and all who come.
 func (g *Gate) Close(err error) {
 	g.mu.Lock()
