@@ -1,25 +1,33 @@
 // Command torture writes one database file from two copies of SQLite in one
 // process, and from two further processes, and then counts what is left.
 //
-//	go run ./torture -seconds 30              # WAL and rollback journal, in turn
-//	go run ./torture -seconds 10 -kill        # the further processes are killed at random
-//	KNOCKER_CURE=off go run -tags knocker_torture ./torture -expect-failure
+//	torture -seconds 30
+//	KNOCKER_CURE=off torture -expect-failure
+//	torture -program "python3 bench/torture/hosts/python.py"
 //
-// The embedded copy is the amalgamation inside go-sqlite3, with the hooks of
-// core/sqlite/filelock: an inbox receives and handles on it, and plain
-// connections write beside it. The host's copy is modernc.org/sqlite.
-// For each run it prints one line:
+// One copy is Knocker's; the other is the host's. Without -program this is a Go
+// process and the host's copy is modernc.org/sqlite. A program in another
+// language is called as
+//
+//	program ROLE path journal_mode writer deadline
+//
+// with ROLE main (both copies in one process), embedded (Knocker's alone) or
+// host (its own alone), and deadline in Unix seconds. It writes as roles.go and
+// knocker.go do, and prints a line after each commit: see tally.
+//
+// For each run one line is printed:
 //
 //	torture: commits=N lost=0 corrupt=0 errors=0 fds=a..b
 //
-// and it exits with status 1 if any of lost, corrupt and errors is not 0, or if
-// the number of descriptors grew.
+// The exit status is 1 if any of lost, corrupt and errors is not 0, or if the
+// number of descriptors grew.
 package main
 
 import (
 	"flag"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 )
 
@@ -28,31 +36,36 @@ func main() {
 		roles[os.Args[1]](os.Args[2:])
 		return
 	}
-	seconds := flag.Int("seconds", 30, "seconds of all runs together")
-	journal := flag.String("journal", "wal,delete", "journal modes, one run each")
-	kill := flag.Bool("kill", false, "kill the further processes at random moments")
-	expectFailure := flag.Bool("expect-failure", false, "succeed only if one of three tries fails")
+	seconds := flag.Float64("seconds", 30, "seconds of all runs together")
+	runs := flag.String("runs", "wal delete wal+kill delete+kill", "journal modes; with +kill the further processes are killed at random moments")
+	program := flag.String("program", "", "the writing program, words separated by spaces")
+	expectFailure := flag.Bool("expect-failure", false, "succeed only if a run of at most three tries fails")
 	directory := flag.String("dir", "", "where the scratch file goes (default: the system's directory for such files)")
 	flag.Parse()
 
-	modes := splitModes(*journal)
-	limit := time.Duration(*seconds) * time.Second / time.Duration(len(modes))
+	list := strings.Fields(*runs)
+	limit := time.Duration(*seconds * float64(time.Second) / float64(len(list)))
 	tries := 1
 	if *expectFailure {
 		tries = 3
 	}
 	failed := false
-	for try := 0; try < tries && !(failed && *expectFailure); try++ {
-		for _, mode := range modes {
-			result := supervise(*directory, mode, limit, *kill)
+	for try := 0; try < tries && !failed; try++ {
+		for _, run := range list {
+			mode, kill := strings.CutSuffix(run, "+kill")
+			result := supervise(strings.Fields(*program), *directory, mode, limit, kill)
 			fmt.Println(result)
 			failed = failed || !result.ok()
+			if failed && *expectFailure {
+				fmt.Println("torture: failed, as it must without the cure")
+				return
+			}
 		}
 	}
+	if *expectFailure {
+		fmt.Fprintln(os.Stderr, "torture: nothing failed without the cure: this test sees nothing")
+	}
 	if failed != *expectFailure {
-		if *expectFailure {
-			fmt.Fprintln(os.Stderr, "torture: nothing failed without the cure: this test sees nothing")
-		}
 		os.Exit(1)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -16,9 +17,9 @@ import (
 
 // Whose connections a thread writes through.
 const (
-	embedded = "sqlite3" // go-sqlite3, on the copy that Knocker uses
-	host     = "sqlite"  // modernc.org/sqlite
-	knocker  = "knocker" // an inbox
+	knocker  = "knocker"  // an inbox
+	embedded = "embedded" // go-sqlite3, on the copy that Knocker uses
+	host     = "host"     // modernc.org/sqlite
 )
 
 var roles = map[string]func([]string){
@@ -37,17 +38,18 @@ func check(err error) {
 }
 
 func connect(driver, path, mode string) (*sql.DB, error) {
-	dsn := "file:" + path
+	name, dsn := "sqlite", "file:"+path
 	synchronous := "NORMAL"
 	if mode == "delete" {
 		synchronous = "OFF" // only the power could take what is lost by this
 	}
 	if driver == embedded {
+		name = "sqlite3"
 		dsn += "?_txlock=immediate&_busy_timeout=20000&_synchronous=" + synchronous
 	} else {
 		dsn += "?_txlock=immediate&_pragma=busy_timeout(20000)&_pragma=synchronous(" + synchronous + ")"
 	}
-	db, err := sql.Open(driver, dsn)
+	db, err := sql.Open(name, dsn)
 	if err == nil {
 		db.SetMaxOpenConns(1)
 	}
@@ -72,8 +74,9 @@ func prepare(path, mode string) error {
 // reports each commit after SQLite has acknowledged it.
 func write(args []string, drivers ...string) {
 	path, mode, name := args[0], args[1], args[2]
-	deadline, err := time.Parse(time.RFC3339Nano, args[3])
+	unix, err := strconv.ParseFloat(args[3], 64)
 	check(err)
+	deadline := time.UnixMilli(int64(unix * 1000))
 	var output sync.Mutex
 	say := func(format string, values ...any) {
 		output.Lock()
@@ -85,7 +88,7 @@ func write(args []string, drivers ...string) {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
-			w := writer{driver: driver, path: path, mode: mode, name: fmt.Sprintf("%s.%d", name, i), say: say}
+			w := writer{driver: driver, path: path, mode: mode, name: fmt.Sprintf("%s.%s%d", name, driver, i), say: say}
 			w.reopen = i%2 == 1 || len(drivers) == 1
 			if driver == knocker {
 				w.runKnocker(deadline)

@@ -15,7 +15,7 @@ import (
 )
 
 type result struct {
-	mode                           string
+	program, mode                  string
 	commits, lost, corrupt, errors int
 	fdLow, fdHigh                  int
 	kills                          int
@@ -31,16 +31,17 @@ func (r result) ok() bool {
 func (r result) String() string {
 	line := fmt.Sprintf("torture: commits=%d lost=%d corrupt=%d errors=%d fds=%d..%d",
 		r.commits, r.lost, r.corrupt, r.errors, r.fdLow, r.fdHigh)
-	head := fmt.Sprintf("go and modernc, journal_mode=%s, %d kills", r.mode, r.kills)
+	head := fmt.Sprintf("%s, journal_mode=%s, %d kills", r.program, r.mode, r.kills)
 	return strings.Join(append(append([]string{head}, r.notes...), line), "\n")
 }
 
-func splitModes(list string) []string { return strings.Split(list, ",") }
-
 // supervise runs one torture in child processes, so that a SIGBUS is counted
 // and does not end the count.
-func supervise(directory, mode string, limit time.Duration, kill bool) result {
-	r := result{mode: mode}
+func supervise(program []string, directory, mode string, limit time.Duration, kill bool) result {
+	r := result{mode: mode, program: "go and modernc.org/sqlite"}
+	if len(program) > 0 {
+		r.program = filepath.Base(program[len(program)-1])
+	}
 	dir, err := os.MkdirTemp(directory, "torture")
 	if err != nil {
 		return failure(r, err)
@@ -51,25 +52,28 @@ func supervise(directory, mode string, limit time.Duration, kill bool) result {
 		return failure(r, fmt.Errorf("prepare: %w: %s", err, out))
 	}
 
-	t := &tally{acknowledged: map[string]int{}}
+	t := &tally{program: program, acknowledged: map[string]int{}}
 	deadline := time.Now().Add(limit)
 	var wg sync.WaitGroup
-	for name, args := range map[string][]string{
-		"main":     {"main", path, mode},
-		"embedded": {"embedded", path, mode},
-		"host":     {"host", path, mode},
-	} {
+	for _, role := range []string{"main", "embedded", "host"} {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
 			for generation := 0; time.Now().Before(deadline); generation++ {
-				writer := fmt.Sprintf("%s.%d", name, generation)
-				t.run(append(args, writer, deadline.Format(time.RFC3339Nano)), kill && name != "main", deadline)
+				writer := fmt.Sprintf("%s.%d", role, generation)
+				unix := fmt.Sprintf("%.3f", float64(deadline.UnixMilli())/1000)
+				t.run([]string{role, path, mode, writer, unix}, kill && role != "main", deadline)
 			}
 		}()
 	}
 	wg.Wait()
 
+	// A run in which one of the copies wrote nothing shows nothing.
+	for _, kind := range []string{"knocker", "host"} {
+		if !t.committed("main.", "."+kind) {
+			t.fail("  no commit of " + kind + " in the process with both copies")
+		}
+	}
 	r.kills, r.errors, r.notes, r.fdLow, r.fdHigh = t.kills, t.errors, t.notes, t.fdLow, t.fdHigh
 	var seen verdict
 	out, err := self("verify", path).Output()
@@ -119,10 +123,17 @@ func self(args ...string) *exec.Cmd {
 	return exec.Command(program, args...)
 }
 
-// tally collects what the children report on their standard output: lines
-// "commit WRITER N", "handled EVENT", "fds N" and "error TEXT".
+// tally collects what the children report on their standard output:
+//
+//	commit WRITER N   row N of WRITER is committed, and all before it
+//	handled EVENT     this event is handled
+//	fds N             so many descriptors are open in the main process
+//
+// Every other line is an error. WRITER is the given name with a dot and the kind
+// of its connection, "knocker" or "host" or "embedded", after it.
 type tally struct {
 	sync.Mutex
+	program       []string
 	acknowledged  map[string]int
 	handled       []string // event ids
 	errors, kills int
@@ -132,6 +143,9 @@ type tally struct {
 
 func (t *tally) run(args []string, kill bool, deadline time.Time) {
 	command := self(args...)
+	if len(t.program) > 0 {
+		command = exec.Command(t.program[0], append(t.program[1:len(t.program):len(t.program)], args...)...)
+	}
 	var stderr strings.Builder
 	command.Stderr = &stderr
 	out, err := command.StdoutPipe()
@@ -194,6 +208,15 @@ func (t *tally) read(out io.Reader) {
 			t.fail(text)
 		}
 	}
+}
+
+func (t *tally) committed(prefix, part string) bool {
+	for writer := range t.acknowledged {
+		if strings.HasPrefix(writer, prefix) && strings.Contains(writer, part) {
+			return true
+		}
+	}
+	return false
 }
 
 func scan(line, format string, into ...any) bool {
