@@ -91,7 +91,7 @@ func (i *Inbox) act(ctx context.Context, f func(c *sqlite.Conn) error) error {
 	if err := i.usable(); err != nil {
 		return err
 	}
-	if err := i.e.write(ctx, 0, f); err != nil {
+	if err := i.e.write(ctx, f); err != nil {
 		return err
 	}
 	i.e.wake.broadcast()

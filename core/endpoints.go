@@ -201,7 +201,7 @@ func named(endpoint string, err error) error {
 
 // saveEndpoint writes what differs. A call without provider keeps the stored one.
 func (e *engine) saveEndpoint(ctx context.Context, s *endpointState, keepProvider bool) error {
-	return e.write(ctx, 0, func(c *sqlite.Conn) error {
+	return e.write(ctx, func(c *sqlite.Conn) error {
 		rows, err := c.Query("SELECT "+endpointColumns+" FROM main.knocker_endpoints WHERE name = ?", s.Name)
 		if err != nil {
 			return err
@@ -278,7 +278,7 @@ func (i *Inbox) SetEndpointEnabled(ctx context.Context, name string, enabled boo
 	if err := i.usable(); err != nil {
 		return Endpoint{}, err
 	}
-	err := i.e.write(ctx, 0, func(c *sqlite.Conn) error {
+	err := i.e.write(ctx, func(c *sqlite.Conn) error {
 		r, err := c.Exec("UPDATE main.knocker_endpoints SET enabled = ? WHERE name = ?", enabled, name)
 		if err == nil && r.Changes == 0 {
 			return fail(CodeUnknownEndpoint, "no endpoint is named %q", name)
@@ -297,7 +297,7 @@ func (i *Inbox) RemoveEndpoint(ctx context.Context, name string, prune bool) err
 	if err := i.usable(); err != nil {
 		return err
 	}
-	err := i.e.write(ctx, 0, func(c *sqlite.Conn) error { return removeEndpoint(c, name, prune) })
+	err := i.e.write(ctx, func(c *sqlite.Conn) error { return removeEndpoint(c, name, prune) })
 	if err == nil {
 		i.e.endpoints.drop(name)
 	}

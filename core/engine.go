@@ -362,14 +362,14 @@ func (e *engine) disconnect() {
 }
 
 // write runs f in a transaction of the receipts' connection, in the lane of
-// transactions. blocks is the home that stands still while it waits.
-func (e *engine) write(ctx context.Context, blocks uint64, f func(c *sqlite.Conn) error) error {
-	return e.transact(ctx, e.receipts, blocks, e.options.BusyTimeout, f)
+// transactions.
+func (e *engine) write(ctx context.Context, f func(c *sqlite.Conn) error) error {
+	return e.transact(ctx, e.receipts, f)
 }
 
-func (e *engine) transact(ctx context.Context, c *sqlite.Conn, blocks uint64, timeout time.Duration, f func(c *sqlite.Conn) error) (err error) {
-	start := time.Now()
-	if err := e.gate.Wait(ctx, sqlite.NewWaiter(sqlite.Transactions, 0, blocks), timeout); err != nil {
+func (e *engine) transact(ctx context.Context, c *sqlite.Conn, f func(c *sqlite.Conn) error) (err error) {
+	start, timeout := time.Now(), e.options.BusyTimeout
+	if err := e.gate.Wait(ctx, sqlite.NewWaiter(sqlite.Transactions, 0, homeOf(ctx)), timeout); err != nil {
 		return fromGate(err)
 	}
 	defer e.gate.Release()

@@ -40,7 +40,7 @@ func register(t *testing.T, inbox *core.Inbox) {
 // receipts go on: none waits for the handler.
 func TestLongTransactionDoesNotStopReceipts(t *testing.T) {
 	inbox := withEndpoint(t, core.Options{MaxTransaction: 300 * time.Millisecond})
-	exec(t, inbox, "CREATE TABLE orders(id)")
+	execute(t, inbox, "CREATE TABLE orders(id)")
 	receive(t, inbox, "slow")
 	register(t, inbox)
 	w := openWorker(t, inbox, core.WorkerOptions{})
@@ -89,8 +89,8 @@ func TestEndlessStatementIsCut(t *testing.T) {
 // What a handler may not do is refused or fails alone; receipts are untouched.
 func TestForbiddenStatements(t *testing.T) {
 	inbox := withEndpoint(t, core.Options{})
-	exec(t, inbox, "CREATE TABLE orders(id UNIQUE)")
-	exec(t, inbox, "INSERT INTO orders VALUES (1)")
+	execute(t, inbox, "CREATE TABLE orders(id UNIQUE)")
+	execute(t, inbox, "INSERT INTO orders VALUES (1)")
 	receive(t, inbox, "a")
 	handle(t, inbox, "", func(_ context.Context, _ *core.Event, tx *core.Tx) error {
 		for _, sql := range []string{"BEGIN", "COMMIT", "ROLLBACK", "ATTACH ':memory:' AS other", "CREATE TEMP TABLE knocker_deliveries(a)",
@@ -125,8 +125,8 @@ func TestForbiddenStatements(t *testing.T) {
 // A deferred foreign key that a handler leaves open fails its commit, not more.
 func TestCommitThatFailsCountsAsFailure(t *testing.T) {
 	inbox := withEndpoint(t, core.Options{})
-	exec(t, inbox, "CREATE TABLE parent(id INTEGER PRIMARY KEY)")
-	exec(t, inbox, "CREATE TABLE child(p REFERENCES parent(id) DEFERRABLE INITIALLY DEFERRED)")
+	execute(t, inbox, "CREATE TABLE parent(id INTEGER PRIMARY KEY)")
+	execute(t, inbox, "CREATE TABLE child(p REFERENCES parent(id) DEFERRABLE INITIALLY DEFERRED)")
 	id := receive(t, inbox, "a").EventID
 	handle(t, inbox, "", func(_ context.Context, _ *core.Event, tx *core.Tx) error {
 		_, err := tx.Exec("INSERT INTO child VALUES (7)")
@@ -184,7 +184,7 @@ func TestLostLease(t *testing.T) {
 	c := newClock()
 	inbox := open(t, core.Options{Source: core.Source{Now: c.now}})
 	addHooks(t, inbox, core.EndpointParams{})
-	exec(t, inbox, "CREATE TABLE orders(who)")
+	execute(t, inbox, "CREATE TABLE orders(who)")
 	id := receive(t, inbox, "a").EventID
 	register(t, inbox)
 	// A lease of an hour is renewed every 20 minutes of real time: never here.
@@ -260,7 +260,7 @@ func TestHandlerTimeout(t *testing.T) {
 // Ignoring an event while its handler runs wins: the handler's writes go.
 func TestIgnoredMeanwhile(t *testing.T) {
 	inbox := withEndpoint(t, core.Options{})
-	exec(t, inbox, "CREATE TABLE orders(id)")
+	execute(t, inbox, "CREATE TABLE orders(id)")
 	id := receive(t, inbox, "a").EventID
 	register(t, inbox)
 	s := next(t, openWorker(t, inbox, core.WorkerOptions{}), 0)

@@ -4,6 +4,7 @@
 package core
 
 import (
+	"context"
 	"sync/atomic"
 
 	"github.com/knocker-dev/knocker/core/sqlite"
@@ -67,4 +68,18 @@ func (i *Inbox) usable() error {
 		return fail(CodeClosed, "the inbox is closed")
 	}
 	return i.e.usable()
+}
+
+type homeKey struct{}
+
+// WithHome names, for calls made with the returned context, the thread or event
+// loop that stands still while they wait: instead of waiting for a handler
+// transaction of the same home they fail with would_deadlock.
+func WithHome(ctx context.Context, home uint64) context.Context {
+	return context.WithValue(ctx, homeKey{}, home)
+}
+
+func homeOf(ctx context.Context) uint64 {
+	home, _ := ctx.Value(homeKey{}).(uint64)
+	return home
 }

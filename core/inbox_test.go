@@ -123,7 +123,7 @@ func inTx(t *testing.T, inbox *core.Inbox, f func(tx *core.Tx)) {
 	}
 }
 
-func exec(t *testing.T, inbox *core.Inbox, sql string) {
+func execute(t *testing.T, inbox *core.Inbox, sql string) {
 	t.Helper()
 	inTx(t, inbox, func(tx *core.Tx) {
 		if _, err := tx.Exec(sql); err != nil {
@@ -149,7 +149,7 @@ func count(t *testing.T, inbox *core.Inbox, sql string) (n int64) {
 // one is kept as evidence, and the handler's write commits with "handled".
 func TestReceiveFoldRefuseHandle(t *testing.T) {
 	inbox := withEndpoint(t, core.Options{})
-	exec(t, inbox, "CREATE TABLE orders(id TEXT)")
+	execute(t, inbox, "CREATE TABLE orders(id TEXT)")
 	first := receive(t, inbox, "a")
 	if first.StatusCode != 204 || first.Duplicate || first.EventID == 0 || first.Response.StatusCode != 204 {
 		t.Fatalf("%+v", first)
@@ -202,7 +202,7 @@ func TestFailuresRollBackAndRetry(t *testing.T) {
 	c := newClock()
 	inbox := open(t, core.Options{Source: core.Source{Now: c.now}, Retry: core.RetryPolicy{MaxAttempts: 3}})
 	addHooks(t, inbox, core.EndpointParams{})
-	exec(t, inbox, "CREATE TABLE orders(id TEXT)")
+	execute(t, inbox, "CREATE TABLE orders(id TEXT)")
 	id := receive(t, inbox, "a").EventID
 	handle(t, inbox, "", func(_ context.Context, e *core.Event, tx *core.Tx) error {
 		if _, err := tx.Exec("INSERT INTO orders VALUES ('x')"); err != nil {

@@ -254,7 +254,7 @@ func (w *Worker) claim(ctx context.Context) (bool, error) {
 	}
 	var found []*claim
 	settled := false
-	err = w.e.transact(ctx, w.e.handlers, 0, w.e.options.BusyTimeout, func(c *sqlite.Conn) error {
+	err = w.e.transact(ctx, w.e.handlers, func(c *sqlite.Conn) error {
 		found, settled = nil, false
 		where, args := w.endpointFilter()
 		claimed, exhausted, err := queue.Claim(c, queue.ClaimParams{Queue: w.e.options.QueueName, WorkerID: w.id,
@@ -337,7 +337,7 @@ func (w *Worker) renew() {
 	}
 	var lost []*Step
 	dropped := map[*claim]bool{}
-	err := w.e.transact(context.Background(), w.e.handlers, 0, w.e.options.BusyTimeout, func(c *sqlite.Conn) error {
+	err := w.e.transact(context.Background(), w.e.handlers, func(c *sqlite.Conn) error {
 		lost = nil
 		for _, k := range waiting {
 			if ok, err := queue.Renew(c, k.key, w.lease, w.e.now()); err != nil {
@@ -452,7 +452,7 @@ func (w *Worker) giveBack(ctx context.Context, cut []*Step) (int, error) {
 		return 0, nil
 	}
 	given := 0
-	err := w.e.transact(ctx, w.e.handlers, 0, w.e.options.BusyTimeout, func(c *sqlite.Conn) error {
+	err := w.e.transact(ctx, w.e.handlers, func(c *sqlite.Conn) error {
 		given = 0
 		for _, k := range waiting {
 			ok, err := queue.GiveBack(c, k.key, w.e.now())
