@@ -1,0 +1,66 @@
+# Every step of CI is a target here, so that a person can run it at a desk.
+# `make help` lists them. On a fresh machine: make test
+
+GO      ?= go
+GO_TAGS ?= sqlite_fts5 sqlite_math_functions sqlite_dbstat
+PYTHON  ?= python3
+VENV    := .venv/bin
+MODULES := ./core/... ./capi/... ./bindings/go/... ./conformance/... ./bench/...
+
+# Options of single targets, given as NAME=value.
+SECONDS  ?= 30
+CURE     ?= on
+FUZZTIME ?= 60s
+RUN      ?=
+
+export GO_TAGS PYTHON
+export PYTHONPATH := $(CURDIR)/bindings/python/src
+
+.DEFAULT_GOAL := help
+.PHONY: help setup test test-go test-python conformance lint demo docs-test \
+        fuzz torture-two-sqlites generate check-generated clean
+
+include capi/build.mk
+-include bench/build.mk
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-22s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install what building and testing need, and say what that is
+	@scripts/setup.sh
+
+test: setup ## run every test; the last line is "N passed, N failed"
+	@$(PYTHON) scripts/test.py
+
+test-go: ## run the Go tests of all modules with the race detector (RUN=pattern)
+	@$(PYTHON) scripts/go_test.py -race -tags "$(GO_TAGS)" $(if $(RUN),-run '$(RUN)') $(MODULES)
+
+test-python: lib ## run the Python binding's tests
+	@cd bindings/python && $(CURDIR)/$(VENV)/python -m pytest
+
+conformance: lib ## run the recorded requests against the core and every binding
+	@$(PYTHON) scripts/conformance.py
+
+lint: ## check form and types: gofmt, go vet, ruff, mypy, and the house rules of scripts/tidy.py
+	@$(PYTHON) scripts/lint.py
+
+demo: setup lib ## send webhooks over HTTP to a real inbox, and show what became of them
+	@$(VENV)/python examples/python/demo.py
+
+docs-test: lib ## run every code block of the README and the docs
+	@$(VENV)/python scripts/docs_test.py
+
+fuzz: ## fuzz every target of the Go modules (FUZZTIME=60s each)
+	@$(PYTHON) scripts/fuzz.py "$(FUZZTIME)"
+
+torture-two-sqlites: lib ## two SQLites on one file (SECONDS=30); with CURE=off it must fail
+	@scripts/torture.sh "$(SECONDS)" "$(CURE)"
+
+generate: ## write the generated files anew
+	@$(PYTHON) scripts/generate.py
+
+check-generated: ## fail if a generated file is not what its generator makes
+	@$(PYTHON) scripts/generate.py --check
+
+clean: ## remove build/ and .venv
+	rm -rf build .venv

@@ -1,0 +1,50 @@
+"""Run the generators, or check that their files are up to date.
+
+    generate.py           write the files
+    generate.py --check   fail, and leave the files alone, where one would change
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Dict, List
+
+ROOT = Path(__file__).resolve().parent.parent
+
+#: Generated file -> the command that writes it, run in the root.
+GENERATED: Dict[str, List[str]] = {
+    "bindings/python/src/knocker/_error_codes.py": [sys.executable, "bindings/python/tools/generate_errors.py"],
+}
+
+
+def main() -> int:
+    """Run every generator once."""
+    check = "--check" in sys.argv[1:]
+    before = {name: read(name) for name in GENERATED}
+    commands: List[List[str]] = []
+    for command in GENERATED.values():
+        if command not in commands:
+            commands.append(command)
+    for command in commands:
+        subprocess.run(command, cwd=ROOT, check=True)
+    changed = [name for name in GENERATED if read(name) != before[name]]
+    if not check:
+        print(f"{len(changed)} of {len(GENERATED)} generated files changed")
+        return 0
+    for name in changed:
+        (ROOT / name).write_bytes(before[name])
+        print(f"{name} is not what its generator makes: run make generate", file=sys.stderr)
+    print(f"{len(GENERATED) - len(changed)} passed, {len(changed)} failed")
+    return 1 if changed else 0
+
+
+def read(name: str) -> bytes:
+    """A file's content; nothing where there is none yet."""
+    path = ROOT / name
+    return path.read_bytes() if path.exists() else b""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# Installs what is missing for building and testing, and says what and why.
+# Quick when nothing has changed since the last run.
+#
+#   scripts/setup.sh
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+python=${PYTHON:-python3}
+stamp=build/setup.stamp
+requirements=(bindings/python/requirements-dev.txt scripts/requirements.txt)
+
+say() { echo "setup: $*"; }
+stop() { echo "setup: $*" >&2; exit 1; }
+
+# What this script can't install: it says so in one line.
+command -v "$python" >/dev/null || stop "Python is missing: install Python 3.9 or newer (Debian: apt-get install python3 python3-venv)"
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 9))' || stop "$("$python" --version) is too old: install Python 3.9 or newer, or name one with PYTHON="
+wanted_go=$(awk '$1 == "go" { print $2 }' go.work)
+command -v go >/dev/null || stop "Go is missing: install Go $wanted_go or newer from https://go.dev/dl/ and put it on PATH"
+go_version=$(go env GOVERSION 2>/dev/null) || stop "$(GOTOOLCHAIN=local GOWORK=off go version) is too old: install Go $wanted_go or newer from https://go.dev/dl/"
+
+# Debian packages: what is looked for, the package that has it, what it is for.
+packages=(
+    "command gcc|gcc libc6-dev|compiles SQLite into the library"
+    "header stdio.h|libc6-dev|compiles SQLite into the library"
+    "command readelf|binutils|make check-lib reads the library's symbols with it"
+    "command sqlite3|sqlite3|the tests look at files through a second process with it"
+    "module venv|python3-venv|makes .venv, where the Python tools go"
+)
+
+present() { # "command NAME", "header NAME" or "module NAME"
+    case $1 in
+    "command "*) command -v "${1#* }" >/dev/null ;;
+    "header "*) echo "#include <${1#* }>" | "${CC:-gcc}" -E - >/dev/null 2>&1 ;;
+    "module "*) "$python" -c "import ensurepip, ${1#* }" 2>/dev/null ;;
+    esac
+}
+
+missing=()
+for row in "${packages[@]}"; do
+    IFS='|' read -r what package why <<<"$row"
+    if ! present "$what"; then
+        say "${what#* } is missing ($why)"
+        # shellcheck disable=SC2206 # a row may name two packages
+        missing+=($package)
+    fi
+done
+if [ ${#missing[@]} -gt 0 ]; then
+    install="apt-get install -y --no-install-recommends ${missing[*]}"
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+        stop "install ${missing[*]} first (Debian: $install)"
+    fi
+    say "running $install"
+    apt-get update -qq && DEBIAN_FRONTEND=noninteractive $install >/dev/null || stop "apt-get could not install ${missing[*]}"
+fi
+export CGO_ENABLED=1
+[ "$(go env CGO_ENABLED)" = 1 ] || stop "Go can't use C here: unset CGO_ENABLED and install a C compiler"
+
+state=$(
+    cat scripts/setup.sh go.work ./*/go.mod ./*/go.sum bindings/go/go.mod "${requirements[@]}" | sha256sum
+    echo "$go_version $("$python" -c 'import sys; print(sys.executable, sys.version)')"
+)
+if [ -x .venv/bin/python ] && [ "$(cat "$stamp" 2>/dev/null)" = "$state" ]; then
+    say "nothing to do"
+    exit 0
+fi
+
+say "Go modules, as go.sum pins them"
+go list -deps -test -tags "sqlite_fts5 sqlite_math_functions sqlite_dbstat" \
+    ./core/... ./capi/... ./bindings/go/... ./conformance/... ./bench/... >/dev/null || stop "the Go modules can't be loaded"
+
+say "Python tools in .venv, as ${requirements[*]} pin them"
+if ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
+    rm -rf .venv
+    "$python" -m venv .venv
+fi
+for file in "${requirements[@]}"; do
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check -r "$file" || stop "pip could not install what $file names"
+done
+
+mkdir -p build
+echo "$state" >"$stamp"
+say "done"
