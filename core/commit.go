@@ -44,20 +44,26 @@ func (e *engine) lead(r *receipt, deadline time.Time) {
 	batch := []*receipt{r}
 	var followers []*sqlite.Waiter
 	p := safe.Call("commit", func() {
-		e.receipts.SetBusyTimeout(max(time.Until(deadline), time.Millisecond))
-		if _, err := e.receipts.Exec("BEGIN IMMEDIATE"); err != nil {
+		c, accept := e.receipts, func(any) bool { return true }
+		if refusal(r) && !e.gate.Waiting(func(item any) bool { return !refusal(item) }) {
+			c, accept = e.handlers, refusal // a refusal needs no fsync of its own
+		}
+		c.SetBusyTimeout(max(time.Until(deadline), time.Millisecond))
+		if _, err := c.Exec("BEGIN IMMEDIATE"); err != nil {
 			r.err = fromSQLite(err)
 			return
 		}
-		followers = e.gate.Take(maxBatchReceipts-1, maxBatchBytes)
+		followers = e.gate.Take(maxBatchReceipts-1, maxBatchBytes, accept)
 		for _, w := range followers {
 			batch = append(batch, w.Item.(*receipt))
 		}
-		e.commitBatch(batch)
-		e.announce(batch)
+		start := time.Now()
+		e.commitBatch(c, batch)
+		e.announce(batch, time.Since(start))
 	})
 	if p != nil { // nobody may be told that a receipt is stored
 		rollback(e.receipts)
+		rollback(e.handlers)
 		err := e.fail(p)
 		for _, r := range batch {
 			r.err = err
@@ -69,15 +75,17 @@ func (e *engine) lead(r *receipt, deadline time.Time) {
 	e.gate.Release()
 }
 
+func refusal(item any) bool { return item.(*receipt).kind == KindRejected }
+
 // commitBatch stores a batch in the open transaction. What one member does
 // wrong (a trigger of the application, a deferred foreign key) must not cost
 // the others their receipt: they run again one by one.
-func (e *engine) commitBatch(batch []*receipt) {
-	guilty, err := e.tryBatch(batch)
+func (e *engine) commitBatch(c *sqlite.Conn, batch []*receipt) {
+	guilty, err := e.tryBatch(c, batch)
 	if err == nil {
 		return
 	}
-	rollback(e.receipts)
+	rollback(c)
 	if len(batch) == 1 || !isolated(err) {
 		for _, r := range batch {
 			r.err = fromSQLite(err)
@@ -90,12 +98,12 @@ func (e *engine) commitBatch(batch []*receipt) {
 			continue
 		}
 		r.err = nil
-		if _, err := e.receipts.Exec("BEGIN IMMEDIATE"); err != nil {
+		if _, err := c.Exec("BEGIN IMMEDIATE"); err != nil {
 			r.err = fromSQLite(err)
 			continue
 		}
-		if _, err := e.tryBatch([]*receipt{r}); err != nil {
-			rollback(e.receipts)
+		if _, err := e.tryBatch(c, []*receipt{r}); err != nil {
+			rollback(c)
 			r.err = fromSQLite(err)
 		}
 	}
@@ -107,8 +115,7 @@ func isolated(err error) bool { return sqlite.CodeOf(err) == sqlite.CodeConstrai
 // tryBatch writes every member in a savepoint of its own and commits. It fails
 // when the transaction is gone or can't be committed, naming the member whose
 // statement ended it, if one did.
-func (e *engine) tryBatch(batch []*receipt) (guilty *receipt, err error) {
-	c := e.receipts
+func (e *engine) tryBatch(c *sqlite.Conn, batch []*receipt) (guilty *receipt, err error) {
 	if err := e.checkSchema(c); err != nil {
 		return nil, err
 	}
@@ -288,10 +295,10 @@ func (r *receipt) writeDelivery(c *sqlite.Conn, id int64, events []int64) error 
 	return err
 }
 
-// announce counts what was stored, wakes workers and forgets endpoints that
-// turned out to have changed.
-func (e *engine) announce(batch []*receipt) {
-	queued := false
+// announce counts what was stored, tells the hooks, wakes workers and forgets
+// endpoints that turned out to have changed.
+func (e *engine) announce(batch []*receipt, took time.Duration) {
+	queued, stored := false, 0
 	for _, r := range batch {
 		if code := CodeOf(r.err); code == CodeUnknownEndpoint {
 			e.endpoints.drop(r.endpoint.Name)
@@ -299,15 +306,23 @@ func (e *engine) announce(batch []*receipt) {
 		} else if code != "" {
 			continue
 		}
+		stored++
 		e.counters.received.Add(1)
+		kind := HookReceived
 		switch {
 		case r.kind == KindRejected:
 			e.counters.rejected.Add(1)
+			kind = HookRejected
 		case r.result.Duplicate:
 			e.counters.duplicates.Add(1)
+			kind = HookDuplicate
 		case len(r.items) > 0:
 			queued = true
 		}
+		e.tell(HookEvent{Kind: kind, Endpoint: r.endpoint.Name, EventID: r.result.EventID, Code: r.result.Reason})
+	}
+	if stored > 0 {
+		e.tell(HookEvent{Kind: HookBatchCommitted, Count: stored, Duration: took})
 	}
 	if queued {
 		e.wake.broadcast()

@@ -148,9 +148,11 @@ func TestKilledReceiverLosesNothing(t *testing.T) {
 	answered := []string{}
 	for range rounds() {
 		c, lines := child(t, "receive", path)
-		life := time.Duration(20+rand.IntN(60)) * time.Millisecond
-		time.AfterFunc(life, func() { _ = c.Process.Kill() })
+		var life *time.Timer // counted from the first answer: a start takes its time
 		for lines.Scan() {
+			if life == nil {
+				life = time.AfterFunc(time.Duration(rand.IntN(40))*time.Millisecond, func() { _ = c.Process.Kill() })
+			}
 			if strings.HasPrefix(lines.Text(), "error") {
 				t.Fatal(lines.Text())
 			}

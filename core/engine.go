@@ -34,6 +34,9 @@ type engine struct {
 	endpoints   endpoints
 	registry    registry
 	counters    counters
+	flood       flood
+	hooks       hooks
+	watchTold   sync.Once
 	checkpoints chan struct{}
 
 	mu      sync.Mutex
@@ -312,8 +315,13 @@ func (e *engine) checkSchema(c *sqlite.Conn) error {
 	return nil
 }
 
-// background runs a task of the engine until closing.
+// background runs a task of the engine; shutdown waits for it.
 func (e *engine) background(name string, task func()) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.down {
+		return
+	}
 	e.tasks.Add(1)
 	safe.Go(name, func() {
 		defer e.tasks.Done()
@@ -335,6 +343,7 @@ func (e *engine) shutdown() {
 	close(e.closing)
 	e.gate.Close(sqlite.ErrClosed)
 	e.mu.Lock()
+	e.down = true
 	workers := make([]*Worker, 0, len(e.workers))
 	for w := range e.workers {
 		workers = append(workers, w)

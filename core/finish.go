@@ -32,7 +32,19 @@ func (s *Step) Finish(ctx context.Context, o Outcome) Finished {
 		out.Err = AsError(err)
 	}
 	s.w.e.counters.finished(status)
+	s.tell(status, out.Err)
 	return out
+}
+
+func (s *Step) tell(kind string, err *Error) {
+	ev := HookEvent{Kind: kind, Endpoint: s.claim.endpoint.Name, EventID: s.claim.eventID, Duration: time.Since(s.started)}
+	if err != nil {
+		ev.Code = string(err.Code)
+	}
+	if kind == "lost" {
+		ev.Kind = HookLeaseLost
+	}
+	s.w.e.tell(ev)
 }
 
 func (s *Step) finish(ctx context.Context, o Outcome) (string, error) {

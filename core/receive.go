@@ -66,6 +66,9 @@ func (i *Inbox) Receive(ctx context.Context, p ReceiveParams) (Result, error) {
 	if r.verdict.Discard {
 		return r.answer(0, nil, false), nil
 	}
+	if r.kind == KindRejected && !i.e.admitRejected(r) {
+		return i.e.refuseUnstored(r), nil
+	}
 	timeout := i.e.options.ReceiveTimeout
 	if p.TimeoutMilliseconds > 0 {
 		timeout = time.Duration(p.TimeoutMilliseconds) * time.Millisecond

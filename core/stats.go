@@ -9,7 +9,7 @@ import (
 
 // counters count what this process did since it opened the file.
 type counters struct {
-	received, duplicates, rejected, commits              atomic.Int64
+	received, duplicates, rejected, notStored, commits   atomic.Int64
 	claimed, handled, failed, dead, ignored, left, given atomic.Int64
 	leasesLost                                           atomic.Int64
 }
@@ -30,7 +30,7 @@ func (n *counters) finished(status string) {
 }
 
 func (n *counters) snapshot() map[string]int64 {
-	return map[string]int64{"received": n.received.Load(), "duplicates": n.duplicates.Load(), "rejected": n.rejected.Load(),
+	return map[string]int64{"received": n.received.Load(), "duplicates": n.duplicates.Load(), "rejected": n.rejected.Load(), "not_stored": n.notStored.Load(),
 		"commits": n.commits.Load(), "claimed": n.claimed.Load(), "handled": n.handled.Load(), "failed": n.failed.Load(),
 		"dead": n.dead.Load(), "ignored": n.ignored.Load(), "left": n.left.Load(), "given_back": n.given.Load(),
 		"leases_lost": n.leasesLost.Load()}

@@ -221,6 +221,7 @@ func (s *Step) watch() *transaction {
 		defer s.mu.Unlock()
 		if s.tx == t {
 			s.rollback(CodeTransactionTimeout)
+			s.tell(HookTransactionIdle, nil)
 		}
 	})
 	return t

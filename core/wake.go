@@ -12,12 +12,17 @@ import (
 const (
 	pollBusy      = 5 * time.Millisecond
 	pollIdle      = 50 * time.Millisecond
+	pollSafety    = 500 * time.Millisecond // beside notifications
 	busyFor       = time.Second
 	slowestLook   = time.Second // safety: look for due jobs at least this often
 	checkpointAt  = 1000        // WAL frames
 	restartAt     = 16384       // 64 MiB of 4 KiB frames: ask readers to let go
 	restartWithin = 50 * time.Millisecond
 )
+
+// lookSeries are the pauses after a notification, ended by the first change.
+var lookSeries = []time.Duration{100 * time.Microsecond, 200 * time.Microsecond, 500 * time.Microsecond, time.Millisecond,
+	2 * time.Millisecond, 5 * time.Millisecond, 10 * time.Millisecond, 20 * time.Millisecond, 50 * time.Millisecond}
 
 // wake tells waiting workers that there may be something to do: at once for
 // commits of this process, by PRAGMA data_version for those of others. Nothing
@@ -74,6 +79,15 @@ func (w *wake) stopPolling() bool {
 	return true
 }
 
+// poller looks at the file while workers wait.
+type poller struct {
+	w     *wake
+	c     *sqlite.Conn
+	watch *sqlite.Watch // nil: this volume can't be watched
+	last  int64
+	moved time.Time // of the last change
+}
+
 func (w *wake) poll() {
 	c, err := w.e.openReader()
 	if err != nil {
@@ -83,32 +97,77 @@ func (w *wake) poll() {
 		return
 	}
 	defer c.Close()
-	last, lastChange, idleSince := int64(-1), time.Now(), time.Now()
+	p := &poller{w: w, c: c, last: -1, moved: time.Now()}
+	if p.watch, err = sqlite.NewWatch(w.e.path); err == nil {
+		defer p.watch.Close()
+		w.e.background("watch", p.watch.Run)
+	} else {
+		w.e.noWatch(err)
+	}
+	p.run()
+}
+
+func (p *poller) run() {
+	needed := time.Now()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	var notified <-chan struct{}
+	if p.watch != nil {
+		notified = p.watch.C
+	}
 	for {
-		pause := pollIdle
-		if time.Since(lastChange) < busyFor {
-			pause = pollBusy
-		}
 		select {
-		case <-w.e.closing:
+		case <-p.w.e.closing:
 			return
-		case <-time.After(pause):
+		case <-notified:
+			p.series()
+		case <-timer.C:
+			p.look()
 		}
-		version, err := dataVersion(c)
-		if err == nil && version != last {
-			last, lastChange = version, time.Now()
-			w.broadcast()
-		}
+		timer.Reset(p.pause())
 		// A worker between two waits is not gone: stop only after a while.
-		w.mu.Lock()
-		if w.waiting > 0 {
-			idleSince = time.Now()
+		p.w.mu.Lock()
+		if p.w.waiting > 0 {
+			needed = time.Now()
 		}
-		w.mu.Unlock()
-		if time.Since(idleSince) > busyFor && w.stopPolling() {
+		p.w.mu.Unlock()
+		if time.Since(needed) > busyFor && p.w.stopPolling() {
 			return
 		}
 	}
+}
+
+// pause is the time to the next look without a notification.
+func (p *poller) pause() time.Duration {
+	switch {
+	case p.watch != nil:
+		return pollSafety
+	case time.Since(p.moved) < busyFor:
+		return pollBusy
+	}
+	return pollIdle
+}
+
+// series looks several times: the notification comes when the WAL is written,
+// and the commit is visible only after its fsync.
+func (p *poller) series() {
+	for _, wait := range lookSeries {
+		sqlite.Nap(wait)
+		if p.look() {
+			return
+		}
+	}
+}
+
+// look wakes the workers if the file has changed.
+func (p *poller) look() bool {
+	version, err := dataVersion(p.c)
+	if err != nil || version == p.last {
+		return false
+	}
+	p.last, p.moved = version, time.Now()
+	p.w.broadcast()
+	return true
 }
 
 func dataVersion(c *sqlite.Conn) (int64, error) {

@@ -284,7 +284,10 @@ func (w *Worker) claim(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	w.e.counters.claimed.Add(int64(len(found)))
+	if len(found) > 0 {
+		w.e.counters.claimed.Add(int64(len(found)))
+		w.e.tell(HookEvent{Kind: HookClaimed, Count: len(found)})
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.buffer = append(w.buffer, found...)

@@ -327,9 +327,9 @@ int knocker_checkpoint(knocker_connection *c, int mode, int *wal_frames, int *ch
 	return c->code = SQLITE_OK;
 }
 
-int knocker_autocommit(knocker_connection *c) {
-	const sqlite3_api_routines *sqlite3_api = c->api;
-	return sqlite3_get_autocommit(c->db);
+void knocker_nap(int64_t ns) {
+	struct timespec t = {ns / 1000000000, ns % 1000000000};
+	nanosleep(&t, NULL);
 }
 
 /* Defined in authorizer.c. */

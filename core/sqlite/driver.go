@@ -204,6 +204,9 @@ func (c *Conn) Script(sql string) error {
 	return nil
 }
 
+// Nap sleeps for less than a millisecond exactly; Go's timers round up.
+func Nap(d time.Duration) { C.knocker_nap(C.int64_t(d)) }
+
 // Checkpoint modes.
 const (
 	CheckpointPassive  = C.SQLITE_CHECKPOINT_PASSIVE

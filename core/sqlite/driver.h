@@ -70,6 +70,7 @@ int knocker_script(knocker_connection *c, const char *sql);
 /* 1 while a deferred foreign key is violated in the open transaction. */
 int knocker_deferred_foreign_keys(knocker_connection *c);
 int knocker_checkpoint(knocker_connection *c, int mode, int *wal_frames, int *checkpointed);
-int knocker_autocommit(knocker_connection *c);
+/* Sleeps exactly: Go's own timers round up to a millisecond when all is idle. */
+void knocker_nap(int64_t ns);
 
 #endif

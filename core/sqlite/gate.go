@@ -148,14 +148,27 @@ func (g *Gate) expel(home uint64) {
 	}
 }
 
-// Take removes further waiters of the receive lane, up to a count and a sum of
-// sizes. The holder does their work and calls Served for each.
-func (g *Gate) Take(count int, size int64) []*Waiter {
+// Waiting reports whether the receive lane holds an item that the test accepts.
+func (g *Gate) Waiting(accept func(item any) bool) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, w := range g.lanes[Receives] {
+		if accept(w.Item) {
+			return true
+		}
+	}
+	return false
+}
+
+// Take removes further waiters of the receive lane in order, up to a count, a
+// sum of sizes and the first that is not accepted. The holder does their work
+// and calls Served for each.
+func (g *Gate) Take(count int, size int64, accept func(item any) bool) []*Waiter {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	lane := g.lanes[Receives]
 	n := 0
-	for n < len(lane) && n < count {
+	for n < len(lane) && n < count && accept(lane[n].Item) {
 		if size -= lane[n].Size; size < 0 {
 			break
 		}
@@ -190,14 +203,6 @@ func (g *Gate) Release() {
 	g.lanes[lane] = g.lanes[lane][1:]
 	w.waiting = false
 	g.grant(w)
-}
-
-// ReceiptsWaiting reports whether a receive turn is asked for: long work that
-// could be cut short gives way to it.
-func (g *Gate) ReceiptsWaiting() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return len(g.lanes[Receives]) > 0
 }
 
 // HeldBy reports whether a transaction of this home holds the gate.

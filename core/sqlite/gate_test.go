@@ -7,6 +7,8 @@ import (
 	"time"
 )
 
+func all(any) bool { return true }
+
 const long = 10 * time.Second
 
 func acquire(t *testing.T, g *Gate, lane Lane, home, blocks uint64) {
@@ -37,12 +39,12 @@ func TestLanesTakeTurns(t *testing.T) {
 	acquire(t, g, Transactions, 0, 0)
 	var mu sync.Mutex
 	var order []Lane
-	var all sync.WaitGroup
+	var done sync.WaitGroup
 	for _, lane := range []Lane{Transactions, Transactions, Receives, Receives} {
 		before := waiters(g, lane)
-		all.Add(1)
+		done.Add(1)
 		go func() {
-			defer all.Done()
+			defer done.Done()
 			if g.Wait(context.Background(), NewWaiter(lane, 0, 0), long) == nil {
 				mu.Lock()
 				order = append(order, lane)
@@ -53,7 +55,7 @@ func TestLanesTakeTurns(t *testing.T) {
 		until(t, "queued", func() bool { return waiters(g, lane) == before+1 })
 	}
 	g.Release()
-	all.Wait()
+	done.Wait()
 	want := []Lane{Receives, Transactions, Receives, Transactions}
 	for i := range want {
 		if order[i] != want[i] {
@@ -101,7 +103,7 @@ func TestGivingUp(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- g.Wait(ctx, NewWaiter(Receives, 0, 0), long) }()
 	until(t, "queued", func() bool { return waiters(g, Receives) == 1 })
-	taken := g.Take(10, 1<<20)
+	taken := g.Take(10, 1<<20, all)
 	if len(taken) != 1 {
 		t.Fatal("nothing taken")
 	}
@@ -122,10 +124,10 @@ func TestTakeIsBounded(t *testing.T) {
 	for range 5 {
 		g.lanes[Receives] = append(g.lanes[Receives], &Waiter{Size: 10, ready: make(chan error, 1)})
 	}
-	if n := len(g.Take(2, 100)); n != 2 {
+	if n := len(g.Take(2, 100, all)); n != 2 {
 		t.Error("count", n)
 	}
-	if n := len(g.Take(9, 25)); n != 2 {
+	if n := len(g.Take(9, 25, all)); n != 2 {
 		t.Error("size", n)
 	}
 	g.Close(ErrClosed)

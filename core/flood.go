@@ -1,0 +1,134 @@
+package core
+
+import (
+	"context"
+	"sync"
+
+	"github.com/knocker-dev/knocker/core/sqlite"
+)
+
+// A flood of invalid requests must neither fill the disk nor push out the
+// evidence of the first ones.
+const (
+	alwaysStored = 1000 // rejected rows of an endpoint that are stored at any rate
+	orphanChunk  = 500  // rows that give way at once
+)
+
+// flood counts stored refusals, approximately: other processes' are seen at
+// each recount.
+type flood struct {
+	mu        sync.Mutex
+	endpoints map[int64]*floodCount
+	bytes     int64 // of all rejected rows in the file
+	counted   bool
+	pruning   bool
+}
+
+type floodCount struct {
+	rows   int64
+	second int64 // the rate's present second
+	stored int64 // rows stored in it
+}
+
+// admitRejected decides whether a refusal is stored or only counted.
+func (e *engine) admitRejected(r *receipt) bool {
+	f := &e.flood
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.counted && e.recount() != nil {
+		return true
+	}
+	n := f.endpoints[r.endpoint.ID]
+	if n == nil {
+		n = &floodCount{}
+		f.endpoints[r.endpoint.ID] = n
+	}
+	if second := r.now.Unix(); n.second != second {
+		n.second, n.stored = second, 0
+	}
+	if n.rows >= alwaysStored && n.stored >= e.options.MaxOrphansPerSec {
+		return false
+	}
+	n.rows++
+	n.stored++
+	f.bytes += int64(len(r.body) + len(r.headers) + len(r.query))
+	if (n.rows > e.options.MaxOrphans+orphanChunk || f.bytes > e.options.MaxOrphanBytes) && !f.pruning {
+		f.pruning = true
+		e.background("orphans", e.pruneRejected)
+	}
+	return true
+}
+
+// recount reads how many refusals the file holds. The caller holds flood.mu.
+func (e *engine) recount() error {
+	f := &e.flood
+	f.endpoints = map[int64]*floodCount{}
+	f.bytes = 0
+	err := e.read(func(c *sqlite.Conn) error {
+		rows, err := c.Query(`SELECT endpoint_id, count(*), sum(length(body_blob) + length(headers_json) + length(query_json))
+			FROM main.knocker_deliveries WHERE event_id IS NULL AND kind = 'rejected' GROUP BY endpoint_id`)
+		if err != nil {
+			return err
+		}
+		for rows.Next() {
+			f.endpoints[rows.Int(0)] = &floodCount{rows: rows.Int(1)}
+			f.bytes += rows.Int(2)
+		}
+		return nil
+	})
+	f.counted = err == nil
+	return err
+}
+
+// pruneRejected lets old refusals give way, in chunks, until the limits hold:
+// an endpoint's first ones stay as evidence, the oldest after them go.
+func (e *engine) pruneRejected() {
+	defer func() {
+		e.flood.mu.Lock()
+		defer e.flood.mu.Unlock()
+		e.flood.pruning, e.flood.counted = false, false
+	}()
+	for {
+		endpoint := e.overfull()
+		if endpoint == 0 {
+			return
+		}
+		removed := int64(0)
+		err := e.transact(context.Background(), e.receipts, func(c *sqlite.Conn) error {
+			r, err := c.Exec(`DELETE FROM main.knocker_deliveries WHERE id IN (SELECT id FROM main.knocker_deliveries
+				WHERE endpoint_id = ? AND kind = 'rejected' AND event_id IS NULL ORDER BY received_at, id LIMIT ? OFFSET ?)`, endpoint, orphanChunk, alwaysStored)
+			removed = r.Changes
+			return err
+		})
+		if err != nil || removed == 0 {
+			return
+		}
+	}
+}
+
+// overfull is the endpoint with the most refusals while a limit is exceeded.
+func (e *engine) overfull() (endpoint int64) {
+	f := &e.flood
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if e.recount() != nil {
+		return 0
+	}
+	most := int64(0)
+	for id, n := range f.endpoints {
+		if n.rows > most && n.rows > alwaysStored {
+			most, endpoint = n.rows, id
+		}
+	}
+	if most <= e.options.MaxOrphans && f.bytes <= e.options.MaxOrphanBytes {
+		return 0
+	}
+	return endpoint
+}
+
+// refuseUnstored answers a refusal that is only counted.
+func (e *engine) refuseUnstored(r *receipt) Result {
+	e.counters.notStored.Add(1)
+	e.tell(HookEvent{Kind: HookNotStored, Endpoint: r.endpoint.Name, Code: r.reason})
+	return r.answer(0, nil, false)
+}
