@@ -42,6 +42,7 @@ type engine struct {
 	mu      sync.Mutex
 	workers map[*Worker]struct{}
 	closing chan struct{}
+	down    bool // under mu: no new background task
 	tasks   sync.WaitGroup
 	refs    int // under engines.mu
 	broken  atomic.Pointer[Error]

@@ -84,7 +84,12 @@ func (f *File) Check() error {
 // be called once after the last connection was closed. It reports whether
 // nothing is left; what is left is closed later, or used by a later open.
 func (f *File) Release() bool {
-	return C.filelock_release(C.uint64_t(f.Device), C.uint64_t(f.Inode)) == 1
+	gone := C.filelock_release(C.uint64_t(f.Device), C.uint64_t(f.Inode)) == 1
+	var shm syscall.Stat_t // still there if another process has the file open
+	if syscall.Stat(f.Path+"-shm", &shm) == nil {
+		gone = C.filelock_release(C.uint64_t(shm.Dev), C.uint64_t(shm.Ino)) == 1 && gone
+	}
+	return gone
 }
 
 // Counts says what the hooks know about at the moment.

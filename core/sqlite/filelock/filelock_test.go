@@ -19,6 +19,7 @@ import (
 func init() {
 	parts["no-standard"] = partNoStandard
 	parts["close-all"] = partCloseAll
+	parts["becomes-writable"] = partBecomesWritable
 }
 
 func TestInstalled(t *testing.T) {
@@ -370,4 +371,81 @@ func partCloseAll(args []string) error {
 		return fmt.Errorf("left: %+v", filelock.Count())
 	}
 	return nil
+}
+
+// The file becomes writable while a reader holds its locks through a read-only
+// descriptor. They cannot move, so a writer has to wait until the reader is gone;
+// trying must cost no descriptors.
+func TestFileBecomesWritable(t *testing.T) {
+	path := newDatabase(t, "delete")
+	command := part("becomes-writable", path)
+	if os.Getuid() == 0 { // nothing is read-only for root
+		const nobody = 65534
+		program := filepath.Join(filepath.Dir(path), "part")
+		binary, err := os.ReadFile(os.Args[0])
+		if err == nil {
+			err = os.WriteFile(program, binary, 0o755)
+		}
+		for dir := filepath.Dir(path); err == nil && dir != os.TempDir(); dir = filepath.Dir(dir) {
+			err = os.Chmod(dir, 0o777)
+		}
+		if err == nil {
+			err = os.Chown(path, nobody, nobody)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		command.Path = program
+		command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	}
+	output(t, command)
+}
+
+func partBecomesWritable(args []string) error {
+	path := args[0]
+	if err := os.Chmod(path, 0o400); err != nil {
+		return err
+	}
+	if _, err := filelock.Prepare(path, filelock.Options{}); err != nil {
+		return err
+	}
+	reader, err := openQuietly(path, "mode=ro")
+	if err != nil {
+		return err
+	}
+	tx, err := reader.Begin()
+	if err != nil {
+		return err
+	}
+	var n int
+	if err := tx.QueryRow("SELECT n FROM t").Scan(&n); err != nil {
+		return err
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return err
+	}
+	write := func() error {
+		writer, err := openQuietly(path, noWait)
+		if err != nil {
+			return err
+		}
+		defer writer.Close()
+		_, err = writer.Exec("INSERT INTO t VALUES(2)")
+		return err
+	}
+	var before filelock.Counts
+	for i := range 5 {
+		if err := write(); err == nil || !strings.Contains(err.Error(), "readonly") {
+			return fmt.Errorf("beside the reader: %v", err)
+		}
+		if i == 0 {
+			before = filelock.Count()
+		}
+	}
+	if after := filelock.Count(); after != before {
+		return fmt.Errorf("descriptors went from %+v to %+v", before, after)
+	}
+	tx.Rollback()
+	reader.Close()
+	return write()
 }

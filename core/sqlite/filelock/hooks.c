@@ -87,7 +87,7 @@ static int adopt(int fd, int flags, int use) {
 }
 
 static int hook_open(const char *path, int flags, int mode) {
-  int access = access_of(flags), known = 0, fd = -1;
+  int access = access_of(flags), known = 0, refused = 0, fd = -1;
   struct stat st;
   if (flags & O_EXCL) return open_new(path, flags, mode); /* temporary */
   if ((flags & O_NOFOLLOW ? lstat : stat)(path, &st) == 0) {
@@ -98,10 +98,16 @@ static int hook_open(const char *path, int flags, int mode) {
     descriptor *d = i ? table_parked(i, access) : NULL;
     /* A parked descriptor may be older than the file's permissions. */
     if (d && faccessat(AT_FDCWD, path, access == O_RDWR ? R_OK | W_OK : R_OK,
-                       AT_EACCESS) == 0 && table_use(d))
-      fd = d->fd;
+                       AT_EACCESS) == 0) {
+      if (table_use(d)) fd = d->fd;
+      else refused = 1;
+    }
     leave();
     if (fd >= 0) return fd;
+    if (refused) {
+      errno = EACCES;
+      return -1;
+    }
   }
   if (!known && is_side_file(path)) return open_new(path, flags, mode);
   /* All locks of an inode go through one descriptor, and a later connection

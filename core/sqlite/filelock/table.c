@@ -90,7 +90,7 @@ static int ofd_locks_work(int fd) {
     struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET,
                          .l_start = byte, .l_len = 1};
     if (fcntl(fd, F_OFD_SETLK, &lock) == 0) break;
-    if ((errno != EAGAIN && errno != EACCES) || attempt == 200) return 0;
+    if ((errno != EAGAIN && errno != EACCES) || attempt == 50) return 0;
     usleep(1000); /* somebody retires the inode just now */
   }
   struct flock query = {.l_type = F_WRLCK, .l_whence = SEEK_SET,
@@ -115,7 +115,11 @@ static void leave(descriptor *d) {
   by_fd[d->fd] = NULL;
   counts.descriptors--;
   counts.parked--;
-  if (i->canonical == d) i->canonical = i->descriptors;
+  if (i->canonical == d) {
+    i->canonical = i->descriptors;
+    for (descriptor *other = i->descriptors; other; other = other->next)
+      if (other->access == O_RDWR) i->canonical = other;
+  }
   free(d);
   if (i->descriptors) return;
   inode **chain = bucket(i->device, i->number);
@@ -217,13 +221,27 @@ int table_close(descriptor *d) {
 
 /* ---- retiring ---- */
 
-int table_retire(inode *i) {
+/* Forgets the parked descriptors that were closed behind our back. 0: none is
+   left, and the inode is gone. */
+static int forget_closed(inode *i) {
   struct stat st;
-  descriptor *last = i->canonical;
+  for (descriptor *d = i->descriptors, *next; d; d = next) {
+    next = d->next;
+    if (still_ours(d, &st)) continue;
+    int last = i->descriptors == d && !next;
+    leave(d);
+    if (last) return 0;
+  }
+  return 1;
+}
+
+int table_retire(inode *i) {
   if (i->users) return 0;
+  if (!forget_closed(i)) return 1;
+  descriptor *last = i->canonical;
   if (i->kind == FILELOCK_CLASSIC) {
     if (table_has_foreign(i->device, i->number)) return 0;
-  } else if (still_ours(last, &st)) {
+  } else {
     /* close() drops the host's POSIX locks on this inode, unless there are
        none. While we hold all of the file exclusively there are none, and none
        can be taken until our last descriptor has gone. A read-only descriptor
@@ -233,12 +251,9 @@ int table_retire(inode *i) {
   }
   for (descriptor *d = i->descriptors, *next; d; d = next) {
     next = d->next;
-    if (d == last) continue;
-    if (still_ours(d, &st)) table_close(d);
-    else leave(d);
+    if (d != last) table_close(d);
   }
-  if (still_ours(last, &st)) table_close(last);
-  else leave(last);
+  table_close(last);
   return 1;
 }
 
