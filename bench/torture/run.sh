@@ -1,0 +1,45 @@
+#!/bin/sh
+# Tortures one file with two copies of SQLite in one process: Python's own and
+# Knocker's, then modernc.org/sqlite's and Knocker's.
+#
+#   bench/torture/run.sh SECONDS [on|off]
+#
+# SECONDS is the time of all runs together, without building. With "on" the
+# library is build/libknocker.so as it is released. With "off" it is a build that
+# leaves the cure out, and the script succeeds only if a run fails within three
+# tries. PYTHON names the interpreter (default: python3).
+set -eu
+length=${1:?usage: run.sh SECONDS [on|off]}
+cure=${2:-on}
+root=$(cd "$(dirname "$0")/../.." && pwd)
+work=$root/build/torture
+tags="sqlite_fts5 sqlite_math_functions sqlite_dbstat knocker_torture"
+mkdir -p "$work"
+cd "$root"
+
+go build -tags "$tags" -o "$work/torture" ./bench/torture
+half=$(echo "$length" | awk '{ print $1 / 2 }')
+
+case $cure in
+on)
+  library=$root/build/libknocker.so
+  [ -f "$library" ] || { echo "torture: $library is missing: run make lib" >&2; exit 1; }
+  expect=
+  ;;
+off)
+  library=$work/libknocker.so
+  go build -tags "$tags" -buildmode=c-shared -o "$library" \
+    -ldflags "-extldflags=-Wl,--version-script=$root/capi/libknocker.map" ./capi
+  expect=-expect-failure
+  ;;
+*)
+  echo "torture: CURE is on or off, not $cure" >&2
+  exit 2
+  ;;
+esac
+
+status=0
+TORTURE_LIBRARY=$library KNOCKER_CURE=$cure "$work/torture" $expect -seconds "$half" \
+  -program "${PYTHON:-python3} bench/torture/hosts/python.py" || status=1
+KNOCKER_CURE=$cure "$work/torture" $expect -seconds "$half" || status=1
+exit $status
