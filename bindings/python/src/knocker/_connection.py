@@ -1,0 +1,145 @@
+"""An open inbox: its handle, and how calls get to the library."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Callable, Dict, Mapping, Optional, Set, TypeVar
+
+from knocker import _arguments as arguments
+from knocker._completions import Completions
+from knocker._handlers import SCOPE, Registry, registry_of
+from knocker._home import current_home
+from knocker._library import Library, library
+from knocker._models import Result
+from knocker._requests import Call, Receipt
+from knocker._worker import Worker
+from knocker.errors import ClosedError, UnsupportedPlatformError
+
+T = TypeVar("T")
+
+#: Threads for the asynchronous forms of reads and actions. They are the
+#: package's own, so that a route's default executor never waits for a database.
+_THREADS = 4
+
+
+class Connection:
+    """The part of an inbox that knows the library."""
+
+    def __init__(self, path: Any, options: Mapping[str, Any]) -> None:
+        self._handle = 0
+        self._library: Library = library()
+        request = dict(options)
+        if "redact_headers" in request:
+            request["redact_headers"] = arguments.texts(request["redact_headers"])
+        path = _file_path(path)
+        reply = self._library.open({"path": path, "handler_scope": SCOPE, "options": request})
+        self._handle = int(reply["db"])
+        self._pid = os.getpid()
+        self._info: Dict[str, Any] = reply
+        self._registry: Registry = registry_of(reply["path"])
+        self._completions = Completions(self._library, self._handle)
+        self._executor: Optional[ThreadPoolExecutor] = None
+        self._workers: Set[Worker] = set()
+        self._stop_next = False
+
+    @property
+    def path(self) -> str:
+        """The database file."""
+        return str(self._info["path"])
+
+    @property
+    def version(self) -> str:
+        """The library's version."""
+        return str(self._info["version"])
+
+    @property
+    def sqlite_version(self) -> str:
+        """The version of the SQLite that works on the file."""
+        return str(self._info["sqlite_version"])
+
+    @property
+    def schema_version(self) -> int:
+        """The version of the inbox's tables in the file."""
+        return int(self._info["schema_version"])
+
+    @property
+    def closed(self) -> bool:
+        """Whether ``close`` was called."""
+        return self._handle == 0
+
+    def __repr__(self) -> str:
+        state = " closed" if self.closed else ""
+        return f"<knocker.Knocker {self.path!r}{state}>"
+
+    def __del__(self) -> None:
+        handle = getattr(self, "_handle", 0)
+        if handle:
+            self._handle = 0
+            self._library.release(handle)
+            warnings.warn(f"unclosed {self.path!r}", ResourceWarning, stacklevel=1, source=self)
+
+    def close(self) -> None:
+        """Close the inbox; closing again does nothing.
+
+        Its workers end: what their handlers were doing is rolled back and runs
+        again. To let them finish, ``stop()`` them first.
+        """
+        handle, self._handle = self._handle, 0
+        if not handle:
+            return
+        for worker in list(self._workers):
+            worker.stopping = True
+        executor, self._executor = self._executor, None
+        if executor is not None and os.getpid() == self._pid:
+            executor.shutdown(wait=False)
+        try:
+            self._library.close(handle)
+        finally:
+            self._completions.fail_all()
+
+    async def aclose(self) -> None:
+        """Close the inbox without blocking the event loop."""
+        if self._handle:
+            await self._off_loop(self.close)
+
+    def _call(self, call: Call[T]) -> T:
+        hint = f"In asyncio code use `await webhooks.{call.twin}(...)`." if call.twin else ""
+        return call.convert(self._library.call(self._handle, call.method, call.request, hint))
+
+    async def _acall(self, call: Call[T]) -> T:
+        return call.convert(await self._off_loop(self._library.call, self._handle, call.method, call.request))
+
+    def _receive(self, receipt: Receipt, twin: str) -> Result:
+        request = {**receipt.request, "home": current_home()}
+        hint = f"In asyncio code use `await webhooks.{twin}(...)`: it waits without stopping the event loop."
+        return receipt.result(self._library.receive(self._handle, request, receipt.body, hint))
+
+    async def _areceive(self, receipt: Receipt) -> Result:
+        try:
+            reply = await self._completions.receive(receipt.request, receipt.body)
+        except (NotImplementedError, UnsupportedPlatformError):
+            # No completion descriptor (Windows), or a loop without add_reader.
+            reply = await self._off_loop(self._library.receive, self._handle, receipt.request, receipt.body)
+        return receipt.result(reply)
+
+    async def _off_loop(self, function: Callable[..., T], *values: Any) -> T:
+        if os.getpid() != self._pid:
+            return function(*values)  # the threads are the parent's; the library answers "forked" at once
+        if self._executor is None:
+            self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="knocker")
+        return await asyncio.get_running_loop().run_in_executor(self._executor, lambda: function(*values))
+
+    def _usable(self) -> int:
+        if not self._handle:
+            raise ClosedError("The inbox is closed.")
+        return self._handle
+
+
+def _file_path(path: Any) -> Any:
+    """Text of a str, bytes or os.PathLike path; anything else goes to the library, which refuses it."""
+    if isinstance(path, (str, bytes, os.PathLike)):
+        return os.fsdecode(path)
+    return path

@@ -1,0 +1,253 @@
+"""What the inbox answers: frozen dataclasses, made by keyword, without the library."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass, field, fields
+from functools import lru_cache
+from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Tuple, Type, TypeVar, Union, cast
+
+T = TypeVar("T")
+M = TypeVar("M", bound="_Model")
+
+#: Stored headers or query parameters: lower-case name -> text, or a list where the name was repeated.
+FieldMap = Mapping[str, Union[str, List[str]]]
+
+
+@lru_cache(maxsize=64)
+def _field_names(cls: Any) -> FrozenSet[str]:
+    return frozenset(item.name for item in fields(cls))
+
+
+class _Model:
+    @classmethod
+    def from_reply(cls: Type[M], reply: Mapping[str, Any]) -> M:
+        """Make the object of the library's reply; fields of a newer library are left out."""
+        known = _field_names(cast(Any, cls))
+        values: Dict[str, Any] = {name: value for name, value in reply.items() if name in known}
+        if "body_included" in known:
+            values["body_included"] = "body" in reply
+            values["body"] = base64.b64decode(reply.get("body") or "")
+        return cls(**values)
+
+
+class Page(List[T]):
+    """One page of a list, newest first. ``cursor`` (str or None) asks for the next page; None: this was the last."""
+
+    def __init__(self, items: List[T], cursor: Optional[str] = None) -> None:
+        super().__init__(items)
+        self.cursor = cursor
+
+
+@dataclass(frozen=True)
+class Response(_Model):
+    """The HTTP answer for the sender.
+
+    ``status_code`` (int), ``headers`` (dict of str to str), ``body`` (str, or
+    None where there is none) and ``content`` (the body as bytes, ``b""`` where
+    there is none, which every framework takes).
+    """
+
+    status_code: int
+    headers: Dict[str, str] = field(default_factory=dict)
+    body: Optional[str] = None
+
+    @property
+    def content(self) -> bytes:
+        """The body as bytes."""
+        return (self.body or "").encode("utf-8")
+
+
+@dataclass(frozen=True)
+class Result(_Model):
+    """What became of one HTTP request, told once it is on disk.
+
+    * ``delivery_id`` (int or None): the stored receipt; None where a flood of refused requests is only counted.
+    * ``event_id`` (int or None): its event; None when it was refused or is a handshake.
+    * ``event_ids`` (tuple of int): all events of a batch.
+    * ``duplicate`` (bool): the event was known already.
+    * ``status_code`` (int): what the route should answer.
+    * ``response`` (Response): the whole answer, with headers and body.
+    * ``reason`` (str or None): why it was refused, such as ``"signature_mismatch"``.
+    * ``handshake_secret`` (str or None): a secret that the sender has just told and the application must keep.
+    """
+
+    delivery_id: Optional[int] = None
+    event_id: Optional[int] = None
+    event_ids: Tuple[int, ...] = ()
+    duplicate: bool = False
+    status_code: int = 204
+    response: Response = field(default_factory=lambda: Response(status_code=204))
+    reason: Optional[str] = None
+    handshake_secret: Optional[str] = None
+
+    @classmethod
+    def from_reply(cls, reply: Mapping[str, Any]) -> Result:
+        """Make the object of the library's reply."""
+        return super().from_reply(
+            {
+                **reply,
+                "event_ids": tuple(reply["event_ids"]),
+                "response": Response.from_reply(reply["response"]),
+            }
+        )
+
+
+@dataclass(frozen=True)
+class EndpointInfo(_Model):
+    """An endpoint as stored: ``path`` is a label for people, ``created_at`` Unix seconds."""
+
+    id: int
+    name: str
+    path: str
+    provider: Optional[str] = None
+    enabled: bool = True
+    created_at: int = 0
+
+
+@dataclass(frozen=True)
+class Event(_Model):
+    """The unit that an application processes.
+
+    ``body`` (bytes, also as ``body_blob``), ``headers`` and ``query`` are those
+    of the delivery ``delivery_id``. ``status`` is received, processing, handled,
+    failed, dead or ignored; ``attempt_count`` counts the running attempt. Times
+    are Unix seconds. A list leaves bodies out unless asked for them; then
+    ``body_included`` is False and ``body`` is empty.
+    """
+
+    id: int
+    endpoint: str
+    event_type: Optional[str] = None
+    provider_event_id: Optional[str] = None
+    provider_delivery_id: Optional[str] = None
+    dedupe_key: Optional[str] = None
+    delivery_id: Optional[int] = None
+    status: str = "received"
+    attempt_count: int = 0
+    method: str = "POST"
+    headers: FieldMap = field(default_factory=dict)
+    query: FieldMap = field(default_factory=dict)
+    received_at: int = 0
+    handled_at: Optional[int] = None
+    last_error: Optional[str] = None
+    body: bytes = b""
+    body_included: bool = True
+
+    @property
+    def body_blob(self) -> bytes:
+        """The same as ``body``."""
+        return self.body
+
+    def json(self) -> Any:
+        """Parse the body as JSON. Raises ValueError where it is none."""
+        return _json(self.body, self.body_included)
+
+
+@dataclass(frozen=True)
+class Delivery(_Model):
+    """One HTTP receipt, valid or not.
+
+    ``kind`` is event, or for one without an event rejected, handshake,
+    empty_batch or too_large. ``signature_valid`` is None where nothing was
+    verified. ``body_bytes`` is the size as received: a stored body may be cut.
+    """
+
+    id: int
+    endpoint: str
+    event_id: Optional[int] = None
+    kind: str = "event"
+    reason: Optional[str] = None
+    received_at: int = 0
+    provider_event_id: Optional[str] = None
+    provider_delivery_id: Optional[str] = None
+    event_type: Optional[str] = None
+    method: str = "POST"
+    headers: FieldMap = field(default_factory=dict)
+    query: FieldMap = field(default_factory=dict)
+    signature_valid: Optional[bool] = None
+    signature_error: Optional[str] = None
+    dedupe_key: Optional[str] = None
+    body_bytes: int = 0
+    body_digest: Optional[str] = None
+    body: bytes = b""
+    body_included: bool = True
+
+    @property
+    def body_blob(self) -> bytes:
+        """The same as ``body``."""
+        return self.body
+
+    def json(self) -> Any:
+        """Parse the body as JSON. Raises ValueError where it is none."""
+        return _json(self.body, self.body_included)
+
+
+@dataclass(frozen=True)
+class Attempt(_Model):
+    """One run of a handler: ``outcome`` is handled, failed, dead or ignored, ``duration_ms`` its length."""
+
+    id: int
+    event_id: int
+    attempted_at: int = 0
+    outcome: str = "handled"
+    error: Optional[str] = None
+    duration_ms: int = 0
+
+
+@dataclass(frozen=True)
+class Stats(_Model):
+    """Counts: of the file, and (``process``) of what this process did.
+
+    ``events`` is by status, ``orphans`` by kind; the jobs are those that are
+    due, wait for their time, are held by a worker, or are dead.
+    """
+
+    deliveries: int = 0
+    events: Mapping[str, int] = field(default_factory=dict)
+    orphans: Mapping[str, int] = field(default_factory=dict)
+    duplicates: int = 0
+    jobs_ready: int = 0
+    jobs_later: int = 0
+    jobs_held: int = 0
+    jobs_dead: int = 0
+    process: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Finished(_Model):
+    """What became of one run of a handler, as the file says it now.
+
+    ``status`` is handled, failed, dead, ignored, given_back or lost. ``code``
+    and ``message`` say why an outcome could not be committed, else None.
+    """
+
+    event_id: int
+    status: str
+    code: Optional[str] = None
+    message: Optional[str] = None
+
+    @classmethod
+    def from_reply(cls, reply: Mapping[str, Any]) -> Finished:
+        """Make the object of the library's reply."""
+        error = reply.get("error") or {}
+        return cls(reply["event_id"], reply["status"], error.get("code"), error.get("message"))
+
+
+@dataclass(frozen=True)
+class StopReport(_Model):
+    """What a worker that has stopped left over.
+
+    ``rolled_back`` (tuple of int): events whose handlers were cut off at the
+    deadline; they run again. ``given_back`` (int): jobs that never started.
+    """
+
+    rolled_back: Tuple[int, ...] = ()
+    given_back: int = 0
+
+
+def _json(body: bytes, included: bool) -> Any:
+    if not included:
+        raise ValueError("this list left bodies out: ask for them with bodies=True, or read the single row")
+    return json.loads(body)

@@ -1,0 +1,124 @@
+"""The requests behind the methods: each built once, sent by a synchronous and an asynchronous method."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Callable, Dict, Generic, Mapping, Optional, Tuple, TypeVar
+
+from knocker import _arguments as arguments
+from knocker._models import Attempt, Delivery, EndpointInfo, Event, Page, Result, Stats
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Call(Generic[T]):
+    """A method of the library, its request, and what to make of the reply."""
+
+    method: str
+    request: Mapping[str, Any]
+    convert: Callable[[Any], T]
+    #: The asynchronous method that an error of the synchronous one names.
+    twin: str = ""
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """One HTTP request for the library, and its body."""
+
+    request: Dict[str, Any]
+    body: bytes
+
+    @property
+    def result(self) -> Callable[[Any], Result]:
+        """What to make of the reply."""
+        return Result.from_reply
+
+
+def receipt(endpoint: str, body: Any, headers: Any, query: Any, secrets: Any, options: Mapping[str, Any]) -> Receipt:
+    """Build the request of receive and ingest."""
+    raw, consumed = arguments.body_bytes(body)
+    request: Dict[str, Any] = {
+        "endpoint": endpoint,
+        "headers": arguments.fields(headers),
+        "query": arguments.fields(query),
+        "secrets": arguments.secrets(secrets),
+        **options,
+    }
+    if consumed:
+        request["body_consumed"] = True
+    return Receipt(request, raw)
+
+
+def add_endpoint(name: str, options: Mapping[str, Any]) -> Call[EndpointInfo]:
+    """Add or update an endpoint."""
+    request = {"name": name, **options}
+    request["secrets"] = arguments.secrets(options.get("secrets", arguments.UNSET))
+    return Call("add_endpoint", request, EndpointInfo.from_reply, "aendpoint")
+
+
+def by_name(method: str, name: str) -> Call[EndpointInfo]:
+    """Read or switch one endpoint."""
+    return Call(method, {"name": name}, EndpointInfo.from_reply, f"a{method}")
+
+
+def remove_endpoint(name: str, prune: bool) -> Call[None]:
+    """Remove an endpoint."""
+    return Call("remove_endpoint", {"name": name, "prune": prune}, lambda _: None, "aremove_endpoint")
+
+
+def list_endpoints(limit: Optional[int], cursor: Optional[str]) -> Call[Page[EndpointInfo]]:
+    """List endpoints."""
+    return Call("list_endpoints", {"limit": limit, "cursor": cursor}, _page("endpoints", EndpointInfo.from_reply))
+
+
+def get_event(event_id: int) -> Call[Event]:
+    """Read an event."""
+    return Call("get_event", {"id": event_id}, Event.from_reply)
+
+
+def get_delivery(delivery_id: int) -> Call[Delivery]:
+    """Read a delivery."""
+    return Call("get_delivery", {"id": delivery_id}, Delivery.from_reply)
+
+
+def list_events(filters: Mapping[str, Any]) -> Call[Page[Event]]:
+    """List events."""
+    return Call("list_events", filters, _page("events", Event.from_reply))
+
+
+def list_deliveries(filters: Mapping[str, Any]) -> Call[Page[Delivery]]:
+    """List deliveries."""
+    return Call("list_deliveries", filters, _page("deliveries", Delivery.from_reply))
+
+
+def list_attempts(event_id: int) -> Call[Tuple[Attempt, ...]]:
+    """List the attempts of an event."""
+    return Call(
+        "list_attempts",
+        {"event_id": event_id},
+        lambda reply: tuple(Attempt.from_reply(item) for item in reply["attempts"]),
+    )
+
+
+def stats() -> Call[Stats]:
+    """Count."""
+    return Call("stats", {}, Stats.from_reply)
+
+
+def event_action(method: str, event_id: int) -> Call[int]:
+    """Ignore, replay or requeue an event."""
+    return Call(method, {"event_id": event_id}, _event_id, f"a{method}")
+
+
+def replay_delivery(delivery_id: int) -> Call[int]:
+    """Replay one delivery."""
+    return Call("replay_delivery", {"delivery_id": delivery_id}, _event_id, "areplay_delivery")
+
+
+def _event_id(reply: Any) -> int:
+    return int(reply["event_id"])
+
+
+def _page(name: str, convert: Callable[[Any], T]) -> Callable[[Any], Page[T]]:
+    return lambda reply: Page([convert(item) for item in reply[name]], reply["cursor"])
