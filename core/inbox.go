@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/knocker-dev/knocker/core/sqlite"
+	"github.com/knocker-dev/knocker/core/store"
 )
 
 // Version is this library's version.
@@ -53,6 +54,15 @@ func (i *Inbox) Release() {
 
 // Path is the file's path with symbolic links resolved.
 func (i *Inbox) Path() string { return i.e.path }
+
+// SchemaVersion is the version of the file's tables; 0 when it can't be read.
+func (i *Inbox) SchemaVersion() (version int) {
+	_ = i.e.read(func(c *sqlite.Conn) (err error) {
+		_, version, err = store.Inspect(c)
+		return err
+	})
+	return version
+}
 
 // SQLiteVersion is the version of the embedded SQLite.
 func SQLiteVersion() string {
