@@ -55,7 +55,7 @@ func workerStep(out []byte, number uint64, in input) ([]byte, error) {
 
 // next waits for a next event and gives it a handle.
 func (w *worker) next(wait time.Duration, home uint64) (*abi.Step, error) {
-	claimed, err := w.core.Next(background(), wait, home)
+	claimed, err := w.core.Next(w.ctx, wait, home)
 	if err != nil || claimed == nil {
 		return nil, err
 	}
@@ -107,7 +107,7 @@ func (w *worker) finish(number uint64, o *abi.Outcome) (*abi.Finished, error) {
 	w.disown(s)
 	s.calls.Lock()
 	defer s.calls.Unlock()
-	finished := s.core.Finish(background(), outcome)
+	finished := s.core.Finish(w.ctx, outcome)
 	reply := &abi.Finished{EventID: finished.EventID, Status: finished.Status}
 	if finished.Err != nil {
 		reply.Error = &abi.ErrorBrief{Code: string(finished.Err.Code), Message: finished.Err.Message}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+
 	"github.com/knocker-dev/knocker/capi/abi"
 	"github.com/knocker-dev/knocker/core"
 )
@@ -39,10 +41,11 @@ func tx(out []byte, number uint64, in input, blobs blobList) ([]byte, error) {
 	}
 	s.calls.Lock()
 	defer s.calls.Unlock()
-	return run(out, s.core, &txCall{home: r.Home, sql: r.SQL, args: args, named: named})
+	return run(out, s.core, &txCall{ctx: s.worker.ctx, home: r.Home, sql: r.SQL, args: args, named: named})
 }
 
 type txCall struct {
+	ctx   context.Context
 	home  uint64
 	sql   string
 	args  []any
@@ -54,16 +57,16 @@ var txOperations = map[string]func([]byte, *core.Step, *txCall) ([]byte, error){
 }
 
 func txBegin(out []byte, s *core.Step, c *txCall) ([]byte, error) {
-	return append(out, "{}"...), s.Begin(background(), c.home)
+	return append(out, "{}"...), s.Begin(c.ctx, c.home)
 }
 
 func txExecute(out []byte, s *core.Step, c *txCall) ([]byte, error) {
-	result, err := s.Exec(background(), c.home, c.sql, c.args, c.named)
+	result, err := s.Exec(c.ctx, c.home, c.sql, c.args, c.named)
 	return abi.AppendExecReply(out, result.Changes, result.LastInsertID), err
 }
 
 func txQuery(out []byte, s *core.Step, c *txCall) ([]byte, error) {
-	rows, err := s.Query(background(), c.home, c.sql, c.args, c.named)
+	rows, err := s.Query(c.ctx, c.home, c.sql, c.args, c.named)
 	return abi.AppendQueryReply(out, rows.Columns, rows.Rows), err
 }
 

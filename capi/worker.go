@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -11,18 +12,18 @@ import (
 
 // worker is what a worker handle stands for.
 type worker struct {
-	number      uint64
-	inbox       *inbox
-	core        *core.Worker
-	stopTimeout time.Duration
+	number uint64
+	inbox  *inbox
+	core   *core.Worker
+	// ctx ends when the worker is closed: a call of one step that waits for
+	// another step's transaction must not keep the close waiting.
+	ctx context.Context
+	end context.CancelCauseFunc
 
 	mu     sync.Mutex
 	closed bool
 	steps  map[uint64]*step
 }
-
-// defaultStopTimeout is the option stop_timeout_s's.
-const defaultStopTimeout = 30 * time.Second
 
 func openWorker(out []byte, db uint64, in input) ([]byte, error) {
 	i, err := find[*inbox](db)
@@ -35,16 +36,13 @@ func openWorker(out []byte, db uint64, in input) ([]byte, error) {
 	}
 	options := core.WorkerOptions{
 		Concurrency: r.Concurrency, LeaseSeconds: r.LeaseS, WorkerID: r.WorkerID, Endpoints: r.Endpoints,
-		HandlerSynchronous: r.HandlerSynchronous, HandlerTimeoutSeconds: r.HandlerTimeoutS, Scope: i.scope,
+		StopTimeoutSeconds: r.StopTimeoutS, HandlerSynchronous: r.HandlerSynchronous, HandlerTimeoutSeconds: r.HandlerTimeoutS, Scope: i.scope,
 	}
 	if r.HandlerScope != nil {
 		options.Scope = *r.HandlerScope
 	}
-	w := &worker{number: newHandle(), inbox: i, stopTimeout: defaultStopTimeout, steps: map[uint64]*step{}}
-	if r.StopTimeoutS != nil {
-		options.StopTimeoutSeconds = *r.StopTimeoutS
-		w.stopTimeout = seconds(*r.StopTimeoutS)
-	}
+	w := &worker{number: newHandle(), inbox: i, steps: map[uint64]*step{}}
+	w.ctx, w.end = context.WithCancelCause(background())
 	if w.core, err = i.core.OpenWorker(options); err != nil {
 		return nil, err
 	}
@@ -82,9 +80,9 @@ func stopWorker(out []byte, number uint64, in input) ([]byte, error) {
 	if err := in.decode(&r); err != nil {
 		return nil, err
 	}
-	deadline := w.stopTimeout
+	var deadline time.Duration // 0 is the worker's stop_timeout_s
 	if r.DeadlineMS != nil {
-		deadline = milliseconds(*r.DeadlineMS)
+		deadline = max(milliseconds(*r.DeadlineMS), time.Nanosecond)
 	}
 	report, err := w.core.Stop(background(), deadline)
 	if err != nil {
@@ -119,9 +117,11 @@ func (w *worker) release() {
 	})
 }
 
-// forget takes the handles of a worker and of its steps away.
+// forget takes the handles of a worker and of its steps away and ends their
+// waits.
 func (w *worker) forget() {
 	take(w.number)
+	w.end(failure(core.CodeClosed, "The worker is closed."))
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.closed = true

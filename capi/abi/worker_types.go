@@ -8,7 +8,7 @@ type WorkerOpenRequest struct {
 	LeaseS             float64  `json:"lease_s" above:"0" max:"1e9"`
 	WorkerID           string   `json:"worker_id"`
 	Endpoints          []string `json:"endpoints"`
-	StopTimeoutS       *float64 `json:"stop_timeout_s" min:"0" max:"1e9"`
+	StopTimeoutS       float64  `json:"stop_timeout_s" above:"0" max:"1e9"`
 	HandlerSynchronous string   `json:"handler_synchronous"`
 	HandlerTimeoutS    float64  `json:"handler_timeout_s" above:"0" max:"1e9"`
 	HandlerScope       *string  `json:"handler_scope"`
