@@ -28,6 +28,7 @@ type planned struct {
 	URL      string         `json:"url"`
 	Method   string         `json:"method"`
 	ID       string         `json:"id"`
+	Kind     string         `json:"kind"`
 	At       int64          `json:"at"`
 	Header   string         `json:"header"`
 	Body     string         `json:"body"`
@@ -53,7 +54,7 @@ func plan() []planned {
 	var list []planned
 	for _, s := range all() {
 		for i, e := range s.events {
-			list = append(list, planned{s.key(i), s.provider, s.secret, s.options, s.url, "POST", e.id, start.Unix(), s.header, e.body})
+			list = append(list, planned{s.key(i), s.provider, s.secret, s.options, s.url, "POST", e.id, e.kind, start.Unix(), s.header, e.body})
 		}
 	}
 	return list
@@ -97,6 +98,9 @@ func write(path string) error {
 		}
 		cases[s.provider] = append(cases[s.provider], made...)
 		sequences[s.provider] = append(sequences[s.provider], s.sequences()...)
+	}
+	for provider, more := range handshakes() {
+		cases[provider] = append(cases[provider], more...)
 	}
 	for provider := range cases {
 		if err := save(filepath.Join("conformance", "fixtures", provider, "recorded.json"), cases[provider]); err != nil {
