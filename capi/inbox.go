@@ -91,13 +91,13 @@ func closeInbox(out []byte, db uint64) ([]byte, error) {
 
 // release is close without waiting. Its handle is gone already.
 func (i *inbox) release() {
+	i.tickets.refuse()
+	for _, w := range i.takeWorkers() {
+		w.forget()
+		w.core.Release()
+	}
+	i.core.Release()
 	safe.Go("release inbox", func() {
-		i.tickets.refuse()
-		for _, w := range i.takeWorkers() {
-			w.forget()
-			w.core.Release()
-		}
-		i.core.Release()
 		i.tickets.shut()
 		i.clock.leave()
 	})

@@ -6,7 +6,6 @@ import (
 
 	"github.com/knocker-dev/knocker/capi/abi"
 	"github.com/knocker-dev/knocker/core"
-	"github.com/knocker-dev/knocker/core/safe"
 )
 
 // step is what a step handle stands for.
@@ -117,10 +116,8 @@ func (w *worker) finish(number uint64, o *abi.Outcome) (*abi.Finished, error) {
 
 // release gives a step back without waiting. Its handle is gone already.
 func (s *step) release() {
-	safe.Go("release step", func() {
-		s.worker.disown(s)
-		s.core.Release()
-	})
+	s.worker.disown(s)
+	s.core.Release()
 }
 
 // coreOutcome checks that an outcome has what its kind needs, and nothing that

@@ -7,7 +7,6 @@ import (
 
 	"github.com/knocker-dev/knocker/capi/abi"
 	"github.com/knocker-dev/knocker/core"
-	"github.com/knocker-dev/knocker/core/safe"
 )
 
 // worker is what a worker handle stands for.
@@ -110,11 +109,9 @@ func closeWorker(out []byte, number uint64) ([]byte, error) {
 
 // release is close without waiting. Its handle is gone already.
 func (w *worker) release() {
-	safe.Go("release worker", func() {
-		w.inbox.disown(w)
-		w.forget()
-		w.core.Release()
-	})
+	w.inbox.disown(w)
+	w.forget()
+	w.core.Release()
 }
 
 // forget takes the handles of a worker and of its steps away and ends their
