@@ -18,7 +18,7 @@ export PYTHONPATH := $(CURDIR)/bindings/python/src
 
 .DEFAULT_GOAL := help
 .PHONY: help setup test test-go test-python conformance lint demo docs-test \
-        fuzz torture-two-sqlites generate check-generated clean
+        fuzz torture-two-sqlites generate check-generated lock clean
 
 include capi/build.mk
 -include bench/build.mk
@@ -61,6 +61,11 @@ generate: ## write the generated files anew
 
 check-generated: ## fail if a generated file is not what its generator makes
 	@$(PYTHON) scripts/generate.py --check
+
+lock: ## pin anew what bindings/python/requirements-dev.txt brings (needs uv)
+	{ echo '# All that bindings/python/requirements-dev.txt brings, with hashes. Made by: make lock'; \
+	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	    bindings/python/requirements-dev.txt; } > scripts/requirements.lock
 
 clean: ## remove build/ and .venv
 	rm -rf build .venv

@@ -8,14 +8,14 @@ cd "$(dirname "$0")/.."
 
 python=${PYTHON:-python3}
 stamp=build/setup.stamp
-requirements=(bindings/python/requirements-dev.txt scripts/requirements.txt)
+lock=scripts/requirements.lock
 
 say() { echo "setup: $*"; }
 stop() { echo "setup: $*" >&2; exit 1; }
 
 # What this script can't install: it says so in one line.
-command -v "$python" >/dev/null || stop "Python is missing: install Python 3.9 or newer (Debian: apt-get install python3 python3-venv)"
-"$python" -c 'import sys; sys.exit(sys.version_info < (3, 9))' || stop "$("$python" --version) is too old: install Python 3.9 or newer, or name one with PYTHON="
+command -v "$python" >/dev/null || stop "Python is missing: install Python 3.11 or newer (Debian: apt-get install python3 python3-venv)"
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || stop "$("$python" --version) is too old for the tests: install Python 3.11 or newer, or name one with PYTHON=..."
 wanted_go=$(awk '$1 == "go" { print $2 }' go.work)
 command -v go >/dev/null || stop "Go is missing: install Go $wanted_go or newer from https://go.dev/dl/ and put it on PATH"
 go_version=$(go env GOVERSION 2>/dev/null) || stop "$(GOTOOLCHAIN=local GOWORK=off go version) is too old: install Go $wanted_go or newer from https://go.dev/dl/"
@@ -58,7 +58,7 @@ export CGO_ENABLED=1
 [ "$(go env CGO_ENABLED)" = 1 ] || stop "Go can't use C here: unset CGO_ENABLED and install a C compiler"
 
 state=$(
-    cat scripts/setup.sh go.work ./*/go.mod ./*/go.sum bindings/go/go.mod "${requirements[@]}" | sha256sum
+    cat scripts/setup.sh go.work ./*/go.mod ./*/go.sum bindings/go/go.mod "$lock" | sha256sum
     echo "$go_version $("$python" -c 'import sys; print(sys.executable, sys.version)')"
 )
 if [ -x .venv/bin/python ] && [ "$(cat "$stamp" 2>/dev/null)" = "$state" ]; then
@@ -70,14 +70,12 @@ say "Go modules, as go.sum pins them"
 go list -deps -test -tags "sqlite_fts5 sqlite_math_functions sqlite_dbstat" \
     ./core/... ./capi/... ./bindings/go/... ./conformance/... ./bench/... >/dev/null || stop "the Go modules can't be loaded"
 
-say "Python tools in .venv, as ${requirements[*]} pin them"
+say "Python tools in .venv, as $lock pins them"
 if ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
     rm -rf .venv
     "$python" -m venv .venv
 fi
-for file in "${requirements[@]}"; do
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check -r "$file" || stop "pip could not install what $file names"
-done
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock" || stop "pip could not install what $lock names"
 
 mkdir -p build
 echo "$state" >"$stamp"
