@@ -106,16 +106,14 @@ class Connection:
             await self._off_loop(self.close)
 
     def _call(self, call: Call[T]) -> T:
-        hint = f"In asyncio code use `await webhooks.{call.twin}(...)`." if call.twin else ""
-        return call.convert(self._library.call(self._handle, call.method, call.request, hint))
+        return call.convert(self._library.call(self._handle, call.method, call.request))
 
     async def _acall(self, call: Call[T]) -> T:
         return call.convert(await self._off_loop(self._library.call, self._handle, call.method, call.request))
 
-    def _receive(self, receipt: Receipt, twin: str) -> Result:
+    def _receive(self, receipt: Receipt) -> Result:
         request = {**receipt.request, "home": current_home()}
-        hint = f"In asyncio code use `await webhooks.{twin}(...)`: it waits without stopping the event loop."
-        return receipt.result(self._library.receive(self._handle, request, receipt.body, hint))
+        return receipt.result(self._library.receive(self._handle, request, receipt.body))
 
     async def _areceive(self, receipt: Receipt) -> Result:
         try:

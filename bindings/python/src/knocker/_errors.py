@@ -60,12 +60,12 @@ def _rebuild(
     return kind(message, code=code, http_status=http_status, retryable=retryable, details=details)
 
 
-def error_from_reply(reply: Mapping[str, Any], hint: str = "") -> KnockerError:
+def error_from_reply(reply: Mapping[str, Any]) -> KnockerError:
     """Make the exception of a library's ``{"error": ...}``."""
     code = str(reply.get("code", "internal"))
     kind = KnockerError.by_code.get(code, KnockerError)
     return kind(
-        str(reply.get("message", "")) + hint,
+        str(reply.get("message", "")),
         code=code,
         http_status=int(reply.get("http_status", 500)),
         retryable=bool(reply.get("retryable", False)),

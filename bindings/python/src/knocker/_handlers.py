@@ -37,10 +37,13 @@ class Registry:
 
     def __init__(self) -> None:
         self.functions: Dict[int, Registered] = {}
+        #: Whether an ``async def`` handler was ever added.
+        self.has_async = False
 
     def put(self, number: int, registered: Registered) -> None:
         """Remember a function."""
         self.functions[number] = registered
+        self.has_async = self.has_async or registered.is_async
 
     def drop(self, number: int) -> None:
         """Forget a function."""

@@ -132,7 +132,7 @@ class Knocker(Operating, Running):
         """
         options = {key: value for key, value in locals().items() if key not in _RECEIVE_OWN}
         receipt = requests.receipt(endpoint, body, headers, query, secrets, {**options, **unknown})
-        return self._receive(receipt, "areceive")
+        return self._receive(receipt)
 
     async def areceive(
         self,
@@ -180,9 +180,7 @@ class Knocker(Operating, Running):
         ``signature_valid`` (None: unknown) and ``signature_error`` are stored as
         given; the rest as for ``receive``.
         """
-        return self._receive(
-            _ingest_receipt(endpoint, body, headers, query, signature_valid, signature_error, options), "aingest"
-        )
+        return self._receive(_ingest_receipt(endpoint, body, headers, query, signature_valid, signature_error, options))
 
     async def aingest(
         self,

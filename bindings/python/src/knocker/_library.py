@@ -73,15 +73,15 @@ class Library:
         """Close an inbox."""
         return self._answer(self._dll.knocker_close_json(db))
 
-    def call(self, db: int, method: str, request: Mapping[str, Any], hint: str = "") -> Any:
+    def call(self, db: int, method: str, request: Mapping[str, Any]) -> Any:
         """Call an endpoint, read or action method by its name."""
         text = encode(request)
-        return self._answer(self._dll.knocker_call_json(db, method.encode(), text, len(text)), hint)
+        return self._answer(self._dll.knocker_call_json(db, method.encode(), text, len(text)))
 
-    def receive(self, db: int, request: Mapping[str, Any], body: bytes, hint: str = "") -> Any:
+    def receive(self, db: int, request: Mapping[str, Any], body: bytes) -> Any:
         """Take in one request and wait until it is on disk."""
         text = encode(request)
-        return self._answer(self._dll.knocker_receive_json(db, text, len(text), body, len(body)), hint)
+        return self._answer(self._dll.knocker_receive_json(db, text, len(text), body, len(body)))
 
     def receive_start(self, db: int, request: Mapping[str, Any], body: bytes) -> int:
         """Take in one request without waiting; answers its ticket."""
@@ -117,19 +117,19 @@ class Library:
         """Close a worker."""
         return self._answer(self._dll.knocker_worker_close_json(worker))
 
-    def tx(self, step: int, request: Mapping[str, Any], blobs: Sequence[bytes], hint: str = "") -> Any:
+    def tx(self, step: int, request: Mapping[str, Any], blobs: Sequence[bytes]) -> Any:
         """Run one operation in a step's transaction."""
         text = encode(request)
         count = len(blobs)
         pointers = (ctypes.c_void_p * count)(*(ctypes.cast(ctypes.c_char_p(blob), ctypes.c_void_p) for blob in blobs))
         lengths = (ctypes.c_size_t * count)(*(len(blob) for blob in blobs))
-        return self._answer(self._dll.knocker_tx_json(step, text, len(text), pointers, lengths, count), hint)
+        return self._answer(self._dll.knocker_tx_json(step, text, len(text), pointers, lengths, count))
 
     def release(self, handle: int) -> None:
         """Give a handle up without waiting."""
         self._release(handle)
 
-    def _answer(self, pointer: Optional[int], hint: str = "") -> Any:
+    def _answer(self, pointer: Optional[int]) -> Any:
         if not pointer:
             raise MemoryError("the library had no memory for its reply")
         try:
@@ -138,11 +138,7 @@ class Library:
             self._free(pointer)
         reply = json.loads(text)
         if "error" in reply:
-            error = error_from_reply(reply["error"])
-            if error.code == "would_deadlock" and hint:
-                error.message = f"{error.message} {hint}"
-                error.args = (error.message,)
-            raise error
+            raise error_from_reply(reply["error"])
         return reply["ok"]
 
 

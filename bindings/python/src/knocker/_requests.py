@@ -18,8 +18,6 @@ class Call(Generic[T]):
     method: str
     request: Mapping[str, Any]
     convert: Callable[[Any], T]
-    #: The asynchronous method that an error of the synchronous one names.
-    twin: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,17 +52,17 @@ def add_endpoint(name: str, options: Mapping[str, Any]) -> Call[EndpointInfo]:
     """Add or update an endpoint."""
     request = {"name": name, **options}
     request["secrets"] = arguments.secrets(options.get("secrets", arguments.UNSET))
-    return Call("add_endpoint", request, EndpointInfo.from_reply, "aendpoint")
+    return Call("add_endpoint", request, EndpointInfo.from_reply)
 
 
 def by_name(method: str, name: str) -> Call[EndpointInfo]:
     """Read or switch one endpoint."""
-    return Call(method, {"name": name}, EndpointInfo.from_reply, f"a{method}")
+    return Call(method, {"name": name}, EndpointInfo.from_reply)
 
 
 def remove_endpoint(name: str, prune: bool) -> Call[None]:
     """Remove an endpoint."""
-    return Call("remove_endpoint", {"name": name, "prune": prune}, lambda _: None, "aremove_endpoint")
+    return Call("remove_endpoint", {"name": name, "prune": prune}, lambda _: None)
 
 
 def list_endpoints(limit: Optional[int], cursor: Optional[str]) -> Call[Page[EndpointInfo]]:
@@ -108,12 +106,12 @@ def stats() -> Call[Stats]:
 
 def event_action(method: str, event_id: int) -> Call[int]:
     """Ignore, replay or requeue an event."""
-    return Call(method, {"event_id": event_id}, _event_id, f"a{method}")
+    return Call(method, {"event_id": event_id}, _event_id)
 
 
 def replay_delivery(delivery_id: int) -> Call[int]:
     """Replay one delivery."""
-    return Call("replay_delivery", {"delivery_id": delivery_id}, _event_id, "areplay_delivery")
+    return Call("replay_delivery", {"delivery_id": delivery_id}, _event_id)
 
 
 def _event_id(reply: Any) -> int:

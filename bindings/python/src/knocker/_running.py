@@ -8,7 +8,6 @@ from typing import Any, Dict, Mapping, NoReturn, Optional, Sequence
 
 from knocker import _arguments as arguments
 from knocker._connection import Connection
-from knocker._home import loop_home
 from knocker._models import Finished, StopReport
 from knocker._worker import Worker
 
@@ -160,8 +159,7 @@ class Running(Connection):
             self._stop_next = False
 
     def _open_worker(self, options: Mapping[str, Any], loop: Optional[asyncio.AbstractEventLoop] = None) -> Worker:
-        home = None if loop is None else loop_home(loop)
-        worker = Worker(self._library, self._handle, self._registry, options, loop, home)
+        worker = Worker(self._library, self._handle, self._registry, options, loop)
         self._workers.add(worker)
         if self._stop_next:
             self._stop_next = False

@@ -7,7 +7,6 @@ import inspect
 from typing import Any, Callable, Dict, Optional, Tuple
 
 from knocker._handlers import Registered, Registry
-from knocker._home import loop_home
 from knocker._library import Library
 from knocker._models import Event, Finished
 from knocker._outcomes import GIVE_BACK, logger, outcome_of
@@ -62,7 +61,7 @@ class Slot:
     def _run_coroutine(self, registered: Registered, event: Event, step: int) -> Optional[BaseException]:
         loop = self._loop()
         calls = Calls()
-        tx = AsyncTx(self._library, step, loop_home(loop), calls)
+        tx = AsyncTx(self._library, step, calls)
         ended: Dict[str, Optional[BaseException]] = {}
 
         async def run() -> None:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import queue
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, List, Optional, Tuple
 
 from knocker._home import thread_home
 from knocker._library import Library
 from knocker._values import Executed, Parameters, Row, decode_cell, decode_rows, encode_parameters
 from knocker.errors import ClosedError
-
-_HINT = "From asyncio code use an async def handler, whose tx is awaited."
 
 
 class Tx:
@@ -31,7 +29,7 @@ class Tx:
 
     def begin(self) -> None:
         """Open the transaction now, so that what is read next can't change any more."""
-        self._library.tx(self._step, {"op": "begin", "home": thread_home()}, (), _HINT)
+        self._library.tx(self._step, {"op": "begin", "home": thread_home()}, ())
 
     def execute(self, sql: str, params: Parameters = ()) -> Executed:
         """Run a statement.
@@ -41,11 +39,11 @@ class Tx:
         Raises KnockerError: ``sql_error``, ``forbidden_in_handler``,
         ``transaction_timeout``, ``busy``, ``would_deadlock``, ``invalid_argument``.
         """
-        return run_execute(self._library, self._step, sql, params, {"home": thread_home()})
+        return run_execute(self._library, self._step, sql, params, thread_home())
 
     def query(self, sql: str, params: Parameters = ()) -> List[Row]:
         """Run a query and return all its rows; parameters and errors as for ``execute``."""
-        return run_query(self._library, self._step, sql, params, {"home": thread_home()})
+        return run_query(self._library, self._step, sql, params, thread_home())
 
 
 class AsyncTx:
@@ -55,43 +53,41 @@ class AsyncTx:
     transaction ahead of its first use.
     """
 
-    def __init__(self, library: Library, step: int, loop_home: int, calls: Calls) -> None:
+    # The calls name no home: they run off the loop, so nothing stands still
+    # while they wait. The transaction belongs to the home of its step.
+
+    def __init__(self, library: Library, step: int, calls: Calls) -> None:
         self._library = library
         self._step = step
-        # These calls run off the loop, so nothing stands still while they
-        # wait; but the transaction belongs to the loop.
-        self._holder: Dict[str, Any] = {"holder_home": loop_home}
         self._calls = calls
 
     async def begin(self) -> None:
         """Open the transaction now."""
-        await self._calls.run(lambda: self._library.tx(self._step, {"op": "begin", **self._holder}, ()))
+        await self._calls.run(lambda: self._library.tx(self._step, {"op": "begin"}, ()))
 
     async def execute(self, sql: str, params: Parameters = ()) -> Executed:
         """Run a statement: see :meth:`Tx.execute`."""
-        done: Executed = await self._calls.run(
-            lambda: run_execute(self._library, self._step, sql, params, self._holder)
-        )
+        done: Executed = await self._calls.run(lambda: run_execute(self._library, self._step, sql, params))
         return done
 
     async def query(self, sql: str, params: Parameters = ()) -> List[Row]:
         """Run a query: see :meth:`Tx.query`."""
-        rows: List[Row] = await self._calls.run(lambda: run_query(self._library, self._step, sql, params, self._holder))
+        rows: List[Row] = await self._calls.run(lambda: run_query(self._library, self._step, sql, params))
         return rows
 
 
-def run_execute(library: Library, step: int, sql: str, params: Parameters, home: Dict[str, Any]) -> Executed:
+def run_execute(library: Library, step: int, sql: str, params: Parameters, home: Optional[int] = None) -> Executed:
     """Run a statement in a step's transaction."""
     cells, blobs = encode_parameters(params)
-    reply = library.tx(step, {"op": "execute", "sql": sql, "params": cells, **home}, blobs, _HINT)
+    reply = library.tx(step, {"op": "execute", "sql": sql, "params": cells, "home": home}, blobs)
     rowid = decode_cell(reply["last_insert_rowid"])
     return Executed(changes=int(reply["changes"]), lastrowid=rowid if isinstance(rowid, int) else 0)
 
 
-def run_query(library: Library, step: int, sql: str, params: Parameters, home: Dict[str, Any]) -> List[Row]:
+def run_query(library: Library, step: int, sql: str, params: Parameters, home: Optional[int] = None) -> List[Row]:
     """Run a query in a step's transaction."""
     cells, blobs = encode_parameters(params)
-    return decode_rows(library.tx(step, {"op": "query", "sql": sql, "params": cells, **home}, blobs, _HINT))
+    return decode_rows(library.tx(step, {"op": "query", "sql": sql, "params": cells, "home": home}, blobs))
 
 
 class Calls:

@@ -9,7 +9,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional
 
 from knocker._errors import KnockerError
 from knocker._handlers import Registry
-from knocker._home import thread_home
+from knocker._home import loop_home, thread_home
 from knocker._library import Library, milliseconds
 from knocker._models import Finished, StopReport
 from knocker._outcomes import logger
@@ -36,7 +36,6 @@ class Worker:
         registry: Registry,
         options: Mapping[str, Any],
         loop: Optional[asyncio.AbstractEventLoop] = None,
-        home: Optional[int] = None,
     ) -> None:
         self._library = library
         self._registry = registry
@@ -46,7 +45,6 @@ class Worker:
         self._concurrency: int = reply["concurrency"]
         self._background = BackgroundLoop()
         self._given_loop = loop
-        self._home = home
         self.stopping = False
         self.failure: Optional[BaseException] = None
         self.report = StopReport()
@@ -181,7 +179,9 @@ class Worker:
             return {"finished": None, "step": None, "stopping": False}
 
     def _step(self, request: Dict[str, Any]) -> Dict[str, Any]:
-        home = self._home or thread_home()
+        # Whose the step's transaction is: the loop's, where a coroutine may
+        # run it. A plain handler names its own thread with each use of tx.
+        home = loop_home(self._loop()) if self._registry.has_async else thread_home()
         reply: Dict[str, Any] = self._library.worker_step(self._handle, {**request, "home": home})
         return reply
 
