@@ -58,6 +58,9 @@ func (i *Inbox) Receive(ctx context.Context, p ReceiveParams) (Result, error) {
 	if err := i.usable(); err != nil {
 		return Result{}, err
 	}
+	if err := ctx.Err(); err != nil {
+		return Result{}, fromGate(err)
+	}
 	start := time.Now()
 	r, err := i.e.prepareReceipt(&p)
 	if err != nil {
