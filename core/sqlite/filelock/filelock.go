@@ -18,6 +18,8 @@ package filelock
 import (
 	"io/fs"
 	"time"
+
+	"github.com/knocker-dev/knocker/core/safe"
 )
 
 // Mode says how the embedded SQLite locks one file.
@@ -93,7 +95,7 @@ func Watch(f *File, interval time.Duration, found func(error)) (stop func()) {
 		interval = time.Second
 	}
 	done := make(chan struct{})
-	go func() {
+	safe.Go("lock watch", func() {
 		ticker := time.NewTicker(interval)
 		defer ticker.Stop()
 		for {
@@ -107,7 +109,7 @@ func Watch(f *File, interval time.Duration, found func(error)) (stop func()) {
 				}
 			}
 		}
-	}()
+	})
 	return func() {
 		select {
 		case <-done:
