@@ -218,18 +218,29 @@ func (s *spec) invalidBodies(valid func() request, mismatch string) []recorded {
 		r.Body = strings.Replace(r.Body, from, to, 1)
 		add(what, reason, r)
 	}
+	// A second member of a signed name at the end of the object is what most
+	// JSON parsers would hand to the application.
+	second := func(member string) {
+		r := valid()
+		r.Body = r.Body[:len(r.Body)-1] + "," + member + "}"
+		add("a second member of a name that counts", "malformed_body", r)
+	}
 	switch s.provider {
 	case "mailgun":
+		second(`"signature":{"token":"x"}`)
 		change("no signature", "missing_signature", `"signature":"`, `"signed":"`)
 		change("another time", mismatch, `"timestamp":"1767225600"`, `"timestamp":"1767225601"`)
 		change("no time", "missing_timestamp", `"timestamp":"1767225600"`, `"time":"1767225600"`)
 		change("no signature block", "missing_signature", `"signature":{`, `"signatures":{`)
 	case "figma":
+		second(`"passcode":"figma-other"`)
 		change("no passcode", mismatch, `"passcode"`, `"pass"`)
 		change("an empty passcode", mismatch, `"figma-recorded"`, `""`)
 		change("the passcode in another case", mismatch, `"figma-recorded"`, `"Figma-recorded"`)
 		change("a passcode that is no text", mismatch, `"figma-recorded"`, `["figma-recorded"]`)
 	case "adyen":
+		second(`"notificationItems":[]`)
+		change("a second amount", "malformed_body", `"eventCode"`, `"Amount":{"currency":"EUR","value":9},"eventCode"`)
 		change("another amount", mismatch, "1130", "1131")
 		change("another currency", mismatch, "EUR", "USD")
 		change("success turned", mismatch, `"success":"true"`, `"success":"false"`)
@@ -240,11 +251,14 @@ func (s *spec) invalidBodies(valid func() request, mismatch string) []recorded {
 		change("payload changed", mismatch, "bt_payload=P", "bt_payload=Q")
 		change("payload with a character that base64 has not", "malformed_body", "bt_payload=P", "bt_payload=%7EP")
 	case "microsoft-graph":
+		second(`"value":[{"changeType":"deleted"}]`)
 		change("one item with another state", mismatch, "recorded-state", "other-state")
 		change("one item without state", mismatch, `"clientState"`, `"state"`)
 		change("no items", mismatch, `"value":[`, `"values":[`)
 		change("a state that is no text", mismatch, `"recorded-state"`, `["recorded-state"]`)
 	case "aws-sns":
+		second(`"Message":"forged"`)
+		second(`"message":"forged"`)
 		change("another message", mismatch, `order\":1`, `order\":2`)
 		change("another id", mismatch, "sns-1", "sns-9")
 		change("a certificate from elsewhere", "untrusted_certificate_url", "sns.us-west-2.amazonaws.com", "sns.us-west-2.amazonaws.com.evil.test")

@@ -51,8 +51,14 @@ func (v *adyenVerifier) Verify(r *Request) Verdict {
 		return refuse(MissingSignature)
 	}
 	var reason Reason
+	if !strictJSON(r.Body) || !distinctKeys(b.root(r.Body)) {
+		reason = MalformedBody
+	}
 	b.each(list, func(wrapper gjson.Result) {
 		item := wrapper.Get("NotificationRequestItem")
+		if reason == "" && !distinctKeys(wrapper) {
+			reason = MalformedBody
+		}
 		if reason == "" {
 			reason = v.item(r, item)
 		}
@@ -79,7 +85,7 @@ func (v *adyenVerifier) item(r *Request, item gjson.Result) Reason {
 	if given == "" {
 		return MissingSignature
 	}
-	if !stdBase64.wellFormed(given, useSHA256.size) {
+	if !stdBase64.wellFormed(given, useSHA256.size) || !distinctKeys(item) || !distinctKeys(item.Get("amount")) {
 		return MalformedBody
 	}
 	var signed []byte

@@ -67,6 +67,9 @@ func (v *snsVerifier) Verify(r *Request) Verdict {
 	if given == "" {
 		return refuse(MissingSignature)
 	}
+	if !strictJSON(r.Body) || !distinctKeys(body) {
+		return refuse(MalformedBody)
+	}
 	if reason := v.trusted(body); reason != "" {
 		return refuse(reason)
 	}

@@ -89,7 +89,7 @@ func basicCredential(header string) (string, Reason) {
 	if reason != "" {
 		return "", reason
 	}
-	decoded, err := base64.StdEncoding.DecodeString(encoded)
+	decoded, err := base64.StdEncoding.Strict().DecodeString(encoded)
 	if err != nil || !strings.Contains(string(decoded), ":") {
 		return "", MalformedHeader
 	}

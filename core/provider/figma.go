@@ -30,6 +30,11 @@ func (v *figmaVerifier) Verify(r *Request) Verdict {
 		return refuse(BadCredentials)
 	}
 	mask := []Span{b.inner(passcode.Raw)}
+	if !strictJSON(r.Body) || !distinctKeys(b.root(r.Body)) {
+		refusal := refuse(MalformedBody)
+		refusal.Mask = mask
+		return refusal
+	}
 	if reason := matchCredential(v.secrets, passcode.Str, r); reason != "" {
 		refusal := refuse(reason)
 		refusal.Mask = mask

@@ -45,7 +45,8 @@ func (v *mailgunVerifier) Verify(r *Request) Verdict {
 		return refuse(MissingSignature)
 	case stamp == "":
 		return refuse(MissingTimestamp)
-	case token == "" || !lowerHex.wellFormed(given, useSHA256.size):
+	case token == "" || !lowerHex.wellFormed(given, useSHA256.size),
+		!strictJSON(r.Body), !distinctKeys(get(r.Body, "@this")), !distinctKeys(block):
 		return refuse(MalformedBody)
 	}
 	signedAt, ok := parseTime(stamp, seconds)

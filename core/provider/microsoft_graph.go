@@ -34,10 +34,16 @@ func (v *graphVerifier) Verify(r *Request) Verdict {
 	list := b.root(r.Body).Get("value")
 	var mask []Span
 	var reason Reason
+	if list.Exists() && (!strictJSON(r.Body) || !distinctKeys(b.root(r.Body))) {
+		reason = MalformedBody
+	}
 	b.each(list, func(item gjson.Result) {
 		state := item.Get("clientState")
 		if state.Exists() {
 			mask = append(mask, b.inner(state.Raw))
+		}
+		if reason == "" && !distinctKeys(item) {
+			reason = MalformedBody
 		}
 		if reason == "" {
 			reason = matchCredential(v.secrets, text(state), r)
