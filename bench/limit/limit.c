@@ -116,9 +116,12 @@ static void open_database(const char *path, const char *synchronous) {
 	sqlite3_wal_autocheckpoint(db, CHECKPOINT_FRAMES);
 }
 
+/* Closes the file properly, so that the WAL is copied back and removed. */
 static void report(int64_t rows, double seconds) {
+	sqlite3_stmt *stmt;
+	while ((stmt = sqlite3_next_stmt(db, NULL))) sqlite3_finalize(stmt);
+	if (sqlite3_close(db) != SQLITE_OK) die("close");
 	printf("{\"rows\": %lld, \"seconds\": %.6f}\n", (long long)rows, seconds);
-	fflush(stdout);
 }
 
 /* ---- receive ---- */

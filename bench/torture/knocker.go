@@ -11,24 +11,24 @@ import (
 
 // runKnocker receives on several goroutines and handles what was received on
 // one more; every so often it closes the inbox and opens it again.
-func (w writer) runKnocker(deadline time.Time) {
-	for generation := 0; time.Now().Before(deadline); generation++ {
+func (w writer) runKnocker(ctx context.Context) {
+	for generation := 0; ctx.Err() == nil; generation++ {
 		part := w
 		part.name = fmt.Sprintf("%s.g%d", w.name, generation)
-		limit := deadline
+		limit, cancel := ctx, context.CancelFunc(func() {})
 		if w.reopen {
-			if soon := time.Now().Add(700 * time.Millisecond); soon.Before(limit) {
-				limit = soon
-			}
+			limit, cancel = context.WithTimeout(ctx, 700*time.Millisecond)
 		}
 		if err := part.useInbox(limit); err != nil {
 			w.say("error %s: %v", part.name, err)
 			time.Sleep(5 * time.Millisecond)
 		}
+		cancel()
 	}
 }
 
-func (w writer) useInbox(deadline time.Time) error {
+// useInbox works until limit ends; the calls themselves are not cut off by it.
+func (w writer) useInbox(limit context.Context) error {
 	options := core.Options{BusyTimeout: 20 * time.Second, ReceiveTimeout: 20 * time.Second, MaxTransaction: 20 * time.Second}
 	if w.mode == "delete" {
 		options.JournalMode = "keep"
@@ -51,16 +51,16 @@ func (w writer) useInbox(deadline time.Time) error {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
-			w.receive(ctx, inbox, fmt.Sprintf("%s.%d", w.name, i), deadline)
+			w.receive(ctx, limit, inbox, fmt.Sprintf("%s.%d", w.name, i))
 		}()
 	}
-	err = w.handle(ctx, inbox, deadline)
+	err = w.handle(ctx, limit, inbox)
 	wg.Wait()
 	return err
 }
 
-func (w writer) receive(ctx context.Context, inbox *core.Inbox, name string, deadline time.Time) {
-	for n := 1; time.Now().Before(deadline); {
+func (w writer) receive(ctx, limit context.Context, inbox *core.Inbox, name string) {
+	for n := 1; limit.Err() == nil; {
 		result, err := inbox.Receive(ctx, core.ReceiveParams{
 			Endpoint: "torture", Headers: map[string]any{"X-Knocker-Token": "token"},
 			Body: []byte(`{"type":"torture"}`), DedupeKey: fmt.Sprintf("%s %d", name, n),
@@ -84,13 +84,13 @@ func (w writer) receive(ctx context.Context, inbox *core.Inbox, name string, dea
 
 // handle writes the application's row of each event in the transaction that
 // makes it "handled", and reports the event afterwards.
-func (w writer) handle(ctx context.Context, inbox *core.Inbox, deadline time.Time) error {
+func (w writer) handle(ctx, limit context.Context, inbox *core.Inbox) error {
 	worker, err := inbox.OpenWorker(core.WorkerOptions{})
 	if err != nil {
 		return fmt.Errorf("open worker: %w", err)
 	}
 	defer worker.Close()
-	for time.Now().Before(deadline) {
+	for limit.Err() == nil {
 		step, err := worker.Next(ctx, 50*time.Millisecond, 0)
 		if err != nil {
 			return fmt.Errorf("next: %w", err)

@@ -9,11 +9,11 @@
 // process and the host's copy is modernc.org/sqlite. A program in another
 // language is called as
 //
-//	program ROLE path journal_mode writer deadline
+//	program ROLE path journal_mode writer
 //
 // with ROLE main (both copies in one process), embedded (Knocker's alone) or
-// host (its own alone), and deadline in Unix seconds. It writes as roles.go and
-// knocker.go do, and prints a line after each commit: see tally.
+// host (its own alone). It writes as roles.go and knocker.go do until its
+// standard input ends, and prints a line after each commit: see tally.
 //
 // For each run one line is printed:
 //

@@ -4,8 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"io"
 	"os"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -70,13 +70,16 @@ func prepare(path, mode string) error {
 	return err
 }
 
-// write runs one long-lived and one reopening thread for each copy named, and
-// reports each commit after SQLite has acknowledged it.
+// write runs a thread for each kind of connection named until the standard input
+// ends, and reports each commit after SQLite has acknowledged it. Every other
+// thread opens again and again; a lone one does too.
 func write(args []string, drivers ...string) {
 	path, mode, name := args[0], args[1], args[2]
-	unix, err := strconv.ParseFloat(args[3], 64)
-	check(err)
-	deadline := time.UnixMilli(int64(unix * 1000))
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		defer cancel()
+		_, _ = io.Copy(io.Discard, os.Stdin)
+	}()
 	var output sync.Mutex
 	say := func(format string, values ...any) {
 		output.Lock()
@@ -91,38 +94,25 @@ func write(args []string, drivers ...string) {
 			w := writer{driver: driver, path: path, mode: mode, name: fmt.Sprintf("%s.%s%d", name, driver, i), say: say}
 			w.reopen = i%2 == 1 || len(drivers) == 1
 			if driver == knocker {
-				w.runKnocker(deadline)
+				w.runKnocker(ctx)
 			} else {
-				w.run(deadline)
+				w.run(ctx)
 			}
 		}()
 	}
-	stop := make(chan struct{})
-	go countDescriptors(say, stop, deadline, len(drivers) > 1)
+	if len(drivers) > 1 {
+		go countDescriptors(ctx, say)
+	}
 	wg.Wait()
-	close(stop)
 }
 
-// countDescriptors samples the process that holds both copies, when it has run
-// long enough for every thread to have its files.
-func countDescriptors(say func(string, ...any), stop chan struct{}, deadline time.Time, wanted bool) {
-	if !wanted {
-		return
-	}
-	start := time.Until(deadline) / 4
-	for wait := start; ; wait = 50 * time.Millisecond {
-		select {
-		case <-stop:
-			return
-		case <-time.After(wait):
-		}
-		if time.Until(deadline) < 100*time.Millisecond {
-			return
-		}
-		entries, err := os.ReadDir("/proc/self/fd")
-		if err == nil {
+// countDescriptors samples the process that holds both copies.
+func countDescriptors(ctx context.Context, say func(string, ...any)) {
+	for ctx.Err() == nil {
+		if entries, err := os.ReadDir("/proc/self/fd"); err == nil {
 			say("fds %d", len(entries))
 		}
+		time.Sleep(50 * time.Millisecond)
 	}
 }
 
@@ -132,7 +122,7 @@ type writer struct {
 	say                      func(string, ...any)
 }
 
-func (w writer) run(deadline time.Time) {
+func (w writer) run(ctx context.Context) {
 	if w.driver == embedded {
 		if _, err := filelock.Prepare(w.path, filelock.Options{}); err != nil {
 			w.say("error %s: %v", w.name, err)
@@ -146,7 +136,7 @@ func (w writer) run(deadline time.Time) {
 	}
 	defer func() { db.Close() }()
 	filler := make([]byte, 300)
-	for n := 1; time.Now().Before(deadline); {
+	for n := 1; ctx.Err() == nil; {
 		err := w.transaction(db, n, filler)
 		switch {
 		case err == nil:

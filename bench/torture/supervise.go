@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -53,19 +55,26 @@ func supervise(program []string, directory, mode string, limit time.Duration, ki
 	}
 
 	t := &tally{program: program, acknowledged: map[string]int{}}
-	deadline := time.Now().Add(limit)
+	stop := make(chan struct{})
 	var wg sync.WaitGroup
 	for _, role := range []string{"main", "embedded", "host"} {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
-			for generation := 0; time.Now().Before(deadline); generation++ {
-				writer := fmt.Sprintf("%s.%d", role, generation)
-				unix := fmt.Sprintf("%.3f", float64(deadline.UnixMilli())/1000)
-				t.run([]string{role, path, mode, writer, unix}, kill && role != "main", deadline)
+			for generation := 0; !ended(stop); generation++ {
+				t.run([]string{role, path, mode, fmt.Sprintf("%s.%d", role, generation)}, kill && role != "main", stop)
 			}
 		}()
 	}
+	// The time begins when both copies are at work in one process.
+	for wait := 0; wait < 600 && !(t.committed("main.", ".knocker") && t.committed("main.", ".host")); wait++ {
+		time.Sleep(50 * time.Millisecond)
+	}
+	time.Sleep(limit / 4)
+	t.sample(true)
+	time.Sleep(limit - limit/4)
+	t.sample(false)
+	close(stop)
 	wg.Wait()
 
 	// A run in which one of the copies wrote nothing shows nothing.
@@ -109,6 +118,15 @@ func supervise(program []string, directory, mode string, limit time.Duration, ki
 	return r
 }
 
+func ended(stop chan struct{}) bool {
+	select {
+	case <-stop:
+		return true
+	default:
+		return false
+	}
+}
+
 func failure(r result, err error) result {
 	r.errors++
 	r.notes = append(r.notes, err.Error())
@@ -137,50 +155,66 @@ type tally struct {
 	acknowledged  map[string]int
 	handled       []string // event ids
 	errors, kills int
+	sampling      bool
 	fdLow, fdHigh int
 	notes         []string
 }
 
-func (t *tally) run(args []string, kill bool, deadline time.Time) {
+// run runs one child until stop is closed, or kills it before.
+func (t *tally) run(args []string, kill bool, stop chan struct{}) {
 	command := self(args...)
 	if len(t.program) > 0 {
 		command = exec.Command(t.program[0], append(t.program[1:len(t.program):len(t.program)], args...)...)
 	}
 	var stderr strings.Builder
 	command.Stderr = &stderr
+	in, inErr := command.StdinPipe()
 	out, err := command.StdoutPipe()
-	if err == nil {
+	if err = errors.Join(inErr, err); err == nil {
 		err = command.Start()
 	}
 	if err != nil {
 		t.fail("start: " + err.Error())
 		return
 	}
-	killed := make(chan bool, 1)
-	if kill {
-		life := time.Duration(50+rand.IntN(600)) * time.Millisecond
-		timer := time.AfterFunc(min(life, time.Until(deadline)), func() {
-			killed <- true
+	done := make(chan struct{})
+	var killed atomic.Bool
+	go func() {
+		var end <-chan time.Time
+		if kill {
+			end = time.After(time.Duration(200+rand.IntN(800)) * time.Millisecond)
+		}
+		select {
+		case <-done:
+		case <-end:
+			killed.Store(true)
 			command.Process.Kill()
-		})
-		defer timer.Stop()
-	} else {
-		timer := time.AfterFunc(time.Until(deadline)+30*time.Second, func() { command.Process.Kill() })
-		defer timer.Stop()
-	}
+		case <-stop:
+			in.Close()
+			select {
+			case <-done:
+			case <-time.After(40 * time.Second): // hangs: Wait reports the signal
+				command.Process.Kill()
+			}
+		}
+	}()
 	t.read(out)
 	err = command.Wait()
-	select {
-	case <-killed:
+	close(done)
+	if killed.Load() {
 		t.Lock()
 		t.kills++
 		t.Unlock()
-	default:
-		if err != nil {
-			t.fail(fmt.Sprintf("%s: %v: %s", args[0], err, firstLines(stderr.String(), 3)))
-			time.Sleep(20 * time.Millisecond)
-		}
+	} else if err != nil {
+		t.fail(fmt.Sprintf("%s: %v: %s", args[0], err, firstLines(stderr.String(), 3)))
+		time.Sleep(20 * time.Millisecond)
 	}
+}
+
+func (t *tally) sample(on bool) {
+	t.Lock()
+	t.sampling = on
+	t.Unlock()
 }
 
 func (t *tally) read(out io.Reader) {
@@ -196,6 +230,9 @@ func (t *tally) read(out io.Reader) {
 		case scan(line, "handled %d", &n):
 			t.handled = append(t.handled, fmt.Sprint(n))
 		case scan(line, "fds %d", &n):
+			if !t.sampling {
+				break
+			}
 			if t.fdLow == 0 || n < t.fdLow {
 				t.fdLow = n
 			}
@@ -211,6 +248,8 @@ func (t *tally) read(out io.Reader) {
 }
 
 func (t *tally) committed(prefix, part string) bool {
+	t.Lock()
+	defer t.Unlock()
 	for writer := range t.acknowledged {
 		if strings.HasPrefix(writer, prefix) && strings.Contains(writer, part) {
 			return true

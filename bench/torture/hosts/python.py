@@ -1,6 +1,7 @@
 """The torture's Python program: Python's own sqlite3 beside Knocker's.
 
-Called by the torture command as ``python.py ROLE path journal_mode writer deadline``.
+Called by the torture command as ``python.py ROLE path journal_mode writer``; runs
+until its standard input ends.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ if "TORTURE_LIBRARY" in os.environ:  # the build that can leave the cure out
 
     _library.find = lambda: pathlib.Path(os.environ["TORTURE_LIBRARY"])
 
+STOP = threading.Event()
 FILLER = bytes(300)
 BACK = 10
 
@@ -34,8 +36,8 @@ def say(*words: object) -> None:
 class HostWriter:
     """Writes through Python's sqlite3, on one connection or on a new one every few transactions."""
 
-    def __init__(self, path: str, mode: str, name: str, deadline: float, reopen: bool) -> None:
-        self.path, self.mode, self.name, self.deadline, self.reopen = path, mode, name, deadline, reopen
+    def __init__(self, path: str, mode: str, name: str, reopen: bool) -> None:
+        self.path, self.mode, self.name, self.reopen = path, mode, name, reopen
 
     def connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=20, isolation_level=None)
@@ -44,7 +46,7 @@ class HostWriter:
 
     def run(self) -> None:
         connection, n = None, 1
-        while time.time() < self.deadline:
+        while not STOP.is_set():
             try:
                 if connection is None:
                     connection = self.connect()
@@ -83,13 +85,13 @@ class HostWriter:
 class KnockerWriter:
     """Receives on some threads and handles on one; opens the inbox again and again if told to."""
 
-    def __init__(self, path: str, mode: str, name: str, deadline: float, reopen: bool) -> None:
-        self.path, self.mode, self.name, self.deadline, self.reopen = path, mode, name, deadline, reopen
+    def __init__(self, path: str, mode: str, name: str, reopen: bool) -> None:
+        self.path, self.mode, self.name, self.reopen = path, mode, name, reopen
 
     def run(self) -> None:
         generation = 0
-        while time.time() < self.deadline:
-            limit = min(self.deadline, time.time() + 0.7) if self.reopen else self.deadline
+        while not STOP.is_set():
+            limit = time.monotonic() + (0.7 if self.reopen else 3600)
             try:
                 self.use_inbox(f"{self.name}.g{generation}", limit)
             except Exception as error:
@@ -108,8 +110,8 @@ class KnockerWriter:
         try:
             endpoint = inbox.endpoint("torture", provider="token-header", secrets="token")
 
-            @endpoint.handle
-            def handle(event: knocker.Event, tx: knocker.Transaction) -> None:
+            @endpoint.handle()
+            def handle(event: knocker.Event, tx: knocker.Tx) -> None:
                 tx.execute("INSERT INTO handled VALUES(?)", (event.id,))
                 tx.execute("UPDATE total SET n = n + 1")
 
@@ -126,7 +128,7 @@ class KnockerWriter:
 
     def receive(self, endpoint: knocker.Endpoint, name: str, limit: float) -> None:
         n = 1
-        while time.time() < limit:
+        while not STOP.is_set() and time.monotonic() < limit:
             try:
                 result = endpoint.receive(
                     b'{"type":"torture"}', headers={"X-Knocker-Token": "token"}, dedupe_key=f"{name} {n}"
@@ -143,8 +145,8 @@ class KnockerWriter:
                 say("commit", name, n)
             n += 1
 
-    def handle(self, inbox: knocker.Inbox, limit: float) -> None:
-        while time.time() < limit:
+    def handle(self, inbox: knocker.Knocker, limit: float) -> None:
+        while not STOP.is_set() and time.monotonic() < limit:
             try:
                 finished = inbox.run_worker_once()
             except knocker.KnockerError as error:
@@ -160,30 +162,28 @@ class KnockerWriter:
                 say("error", "worker", finished)
 
 
-def count_descriptors(deadline: float) -> None:
-    """Sample the process with both copies, when each thread has had the time to open its files."""
-    time.sleep(max(0.0, (deadline - time.time()) / 4))
-    while time.time() < deadline - 0.1:
+def count_descriptors() -> None:
+    """Sample the process with both copies."""
+    while not STOP.wait(0.05):
         say("fds", len(os.listdir("/proc/self/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd")))
-        time.sleep(0.05)
 
 
 def main() -> None:
-    role, path, mode, name, deadline_text = sys.argv[1:]
-    deadline = float(deadline_text)
-    writers = []
+    role, path, mode, name = sys.argv[1:]
+    work = []
     if role != "host":
-        writers.append(KnockerWriter(path, mode, f"{name}.knocker0", deadline, reopen=role == "embedded"))
+        work.append(KnockerWriter(path, mode, f"{name}.knocker0", reopen=role == "embedded").run)
     if role == "host":
-        writers.append(HostWriter(path, mode, f"{name}.host0", deadline, reopen=True))
+        work.append(HostWriter(path, mode, f"{name}.host0", reopen=True).run)
     if role == "main":
-        writers.append(HostWriter(path, mode, f"{name}.host1", deadline, reopen=False))
-        writers.append(HostWriter(path, mode, f"{name}.host2", deadline, reopen=True))
-    threads = [threading.Thread(target=writer.run) for writer in writers]
-    if role == "main":
-        threads.append(threading.Thread(target=count_descriptors, args=(deadline,)))
+        work.append(HostWriter(path, mode, f"{name}.host1", reopen=False).run)
+        work.append(HostWriter(path, mode, f"{name}.host2", reopen=True).run)
+        work.append(count_descriptors)
+    threads = [threading.Thread(target=run) for run in work]
     for thread in threads:
         thread.start()
+    sys.stdin.read()
+    STOP.set()
     for thread in threads:
         thread.join()
 
