@@ -6,7 +6,7 @@ import (
 )
 
 func addEndpoint(i *inbox, r *abi.AddEndpointRequest) (any, error) {
-	e, err := i.core.AddEndpoint(background(), core.EndpointParams{
+	e, err := i.core.AddEndpoint(calledFrom(r.Caller), core.EndpointParams{
 		Name: r.Name, Path: r.Path, Provider: r.Provider, Secrets: present(r.Secrets), ProviderOptions: r.ProviderOptions,
 		URL: r.URL, Disabled: r.Enabled != nil && !*r.Enabled, Unhandled: r.Unhandled, SplitBatches: r.SplitBatches,
 		EventKey: r.EventKey, MaxBodyBytes: r.MaxBodyBytes, Retry: retryPolicy(r.RetryFields),
@@ -30,18 +30,18 @@ func listEndpoints(i *inbox, r *abi.PageRequest) (any, error) {
 	return abi.EndpointsReply{Endpoints: each(list, endpointReply), Cursor: abi.NullText(cursor)}, err
 }
 
-func enableEndpoint(i *inbox, r *abi.NameRequest) (any, error) {
-	e, err := i.core.SetEndpointEnabled(background(), r.Name, true)
+func enableEndpoint(i *inbox, r *abi.EnableRequest) (any, error) {
+	e, err := i.core.SetEndpointEnabled(calledFrom(r.Caller), r.Name, true)
 	return endpointReply(e), err
 }
 
-func disableEndpoint(i *inbox, r *abi.NameRequest) (any, error) {
-	e, err := i.core.SetEndpointEnabled(background(), r.Name, false)
+func disableEndpoint(i *inbox, r *abi.EnableRequest) (any, error) {
+	e, err := i.core.SetEndpointEnabled(calledFrom(r.Caller), r.Name, false)
 	return endpointReply(e), err
 }
 
 func removeEndpoint(i *inbox, r *abi.RemoveEndpointRequest) (any, error) {
-	err := i.core.RemoveEndpoint(background(), r.Name, r.Prune)
+	err := i.core.RemoveEndpoint(calledFrom(r.Caller), r.Name, r.Prune)
 	return abi.RemovedReply{Removed: err == nil}, err
 }
 

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"context"
-
 	"github.com/knocker-dev/knocker/capi/abi"
 	"github.com/knocker-dev/knocker/core"
 )
@@ -80,16 +78,4 @@ func listAttempts(i *inbox, r *abi.EventIDRequest) (any, error) {
 
 func stats(i *inbox, _ *abi.Nothing) (any, error) {
 	return i.core.Stats(background())
-}
-
-// eventAction makes a method of an operation on one event.
-func eventAction(act func(*core.Inbox, context.Context, int64) error) func(*inbox, *abi.EventIDRequest) (any, error) {
-	return func(i *inbox, r *abi.EventIDRequest) (any, error) {
-		return abi.EventIDReply{EventID: r.EventID}, act(i.core, background(), r.EventID)
-	}
-}
-
-func replayDelivery(i *inbox, r *abi.DeliveryIDRequest) (any, error) {
-	id, err := i.core.ReplayDelivery(background(), r.DeliveryID)
-	return abi.EventIDReply{EventID: id}, err
 }

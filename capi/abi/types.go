@@ -5,6 +5,12 @@ import (
 	"strconv"
 )
 
+// Caller is part of every request that writes: a number that names the thread
+// or event loop which stands still during the call.
+type Caller struct {
+	Home uint64 `json:"home" min:"1"`
+}
+
 // NullText is text that is null when empty.
 type NullText string
 
@@ -93,7 +99,6 @@ type ReceiveRequest struct {
 	Headers            json.RawMessage `json:"headers"`
 	Query              json.RawMessage `json:"query"`
 	URL                string          `json:"url"`
-	Home               uint64          `json:"home" min:"1"`
 	Provider           string          `json:"provider"`
 	Secrets            json.RawMessage `json:"secrets"`
 	ProviderOptions    map[string]any  `json:"provider_options"`
@@ -108,6 +113,7 @@ type ReceiveRequest struct {
 	Ingest             bool            `json:"ingest"`
 	SignatureValid     *bool           `json:"signature_valid"`
 	SignatureError     string          `json:"signature_error"`
+	Caller
 }
 
 // ReceiveReply says what became of a request.
@@ -168,17 +174,25 @@ type AddEndpointRequest struct {
 	EventKey        string          `json:"event_key"`
 	MaxBodyBytes    int64           `json:"max_body_bytes" min:"1"`
 	RetryFields
+	Caller
 }
 
-// NameRequest names an endpoint.
+// NameRequest names an endpoint to read.
 type NameRequest struct {
 	Name string `json:"name" required:"true"`
+}
+
+// EnableRequest names an endpoint to enable or disable.
+type EnableRequest struct {
+	Name string `json:"name" required:"true"`
+	Caller
 }
 
 // RemoveEndpointRequest removes an endpoint.
 type RemoveEndpointRequest struct {
 	Name  string `json:"name" required:"true"`
 	Prune bool   `json:"prune"`
+	Caller
 }
 
 // RemovedReply says whether something was removed.
@@ -232,14 +246,21 @@ type IDRequest struct {
 	ID int64 `json:"id" required:"true"`
 }
 
-// EventIDRequest names the event of an action or a list.
+// EventIDRequest names the event of a list.
 type EventIDRequest struct {
 	EventID int64 `json:"event_id" required:"true"`
 }
 
-// DeliveryIDRequest names the delivery of an action.
-type DeliveryIDRequest struct {
+// EventActionRequest names the event of an action.
+type EventActionRequest struct {
+	EventID int64 `json:"event_id" required:"true"`
+	Caller
+}
+
+// DeliveryActionRequest names the delivery of an action.
+type DeliveryActionRequest struct {
 	DeliveryID int64 `json:"delivery_id" required:"true"`
+	Caller
 }
 
 // EventIDReply names the event that an action changed.

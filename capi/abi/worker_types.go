@@ -26,7 +26,7 @@ type WorkerStepRequest struct {
 	Step    uint64   `json:"step" min:"1"`
 	Outcome *Outcome `json:"outcome"`
 	WaitMS  *int64   `json:"wait_ms" min:"0" max:"86400000"`
-	Home    uint64   `json:"home" min:"1"`
+	Caller
 }
 
 // Outcome is how a run of a handler ended.
@@ -91,7 +91,7 @@ type TxRequest struct {
 	Op     string          `json:"op" required:"true"`
 	SQL    string          `json:"sql"`
 	Params json.RawMessage `json:"params"`
-	Home   uint64          `json:"home" min:"1"`
+	Caller
 }
 
 // TxStateReply is the answer of op "state".

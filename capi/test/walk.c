@@ -150,6 +150,7 @@ static void check_home(uint64_t db, uint64_t worker) {
     DONE(tx(step, "{\"op\":\"execute\",\"sql\":\"insert into orders(note) values ('x')\",\"home\":42}"));
     const char *same = "{\"endpoint\":\"shop\",\"ingest\":true,\"home\":42}";
     ERROR(receive(db, same, "x"), "would_deadlock");
+    ERROR(call(db, "disable_endpoint", "{\"name\":\"shop\",\"home\":42}"), "would_deadlock");
     DONE(finish(worker, step, "{\"kind\":\"handled\"}"));
     DONE(receive(db, same, "x"));
     DONE(finish(worker, next_step(worker), "{\"kind\":\"handled\"}"));

@@ -1,0 +1,24 @@
+package main
+
+import (
+	"context"
+
+	"github.com/knocker-dev/knocker/capi/abi"
+	"github.com/knocker-dev/knocker/core"
+)
+
+// calledFrom is the context of a call that writes: one that would wait for a
+// handler of its own thread or loop fails instead.
+func calledFrom(c abi.Caller) context.Context { return core.WithHome(background(), c.Home) }
+
+// eventAction makes a method of an operation on one event.
+func eventAction(act func(*core.Inbox, context.Context, int64) error) func(*inbox, *abi.EventActionRequest) (any, error) {
+	return func(i *inbox, r *abi.EventActionRequest) (any, error) {
+		return abi.EventIDReply{EventID: r.EventID}, act(i.core, calledFrom(r.Caller), r.EventID)
+	}
+}
+
+func replayDelivery(i *inbox, r *abi.DeliveryActionRequest) (any, error) {
+	id, err := i.core.ReplayDelivery(calledFrom(r.Caller), r.DeliveryID)
+	return abi.EventIDReply{EventID: id}, err
+}
