@@ -18,7 +18,7 @@ export PYTHONPATH := $(CURDIR)/bindings/python/src
 
 .DEFAULT_GOAL := help
 .PHONY: help setup test test-go test-python conformance lint demo docs-test \
-        fuzz torture-two-sqlites generate check-generated lock clean
+        fuzz torture-two-sqlites test-filelock test-symbols lock-cost generate check-generated lock clean
 
 include capi/build.mk
 -include bench/build.mk
@@ -54,7 +54,16 @@ fuzz: ## fuzz every target of the Go modules (FUZZTIME=60s each)
 	@$(PYTHON) scripts/fuzz.py "$(FUZZTIME)"
 
 torture-two-sqlites: lib ## two SQLites on one file (SECONDS=30); with CURE=off it must fail
-	@scripts/torture.sh "$(SECONDS)" "$(CURE)"
+	@bench/torture/run.sh "$(SECONDS)" "$(CURE)"
+
+test-filelock: ## test the file locks also where they are left out or don't work
+	@$(PYTHON) scripts/go_test.py -tags "$(GO_TAGS) knocker_torture" ./core/sqlite/filelock/... ./bench/torture/...
+
+test-symbols: lib ## the system's SQLite and Knocker's in one process: C, Python, Ruby
+	@bench/torture/symbols/run.sh build/libknocker.so
+
+lock-cost: ## measure what the file locks cost a program with one SQLite
+	@mkdir -p build && $(GO) build -tags "$(GO_TAGS) knocker_torture" -o build/lockcost ./bench/lockcost && build/lockcost
 
 generate: ## write the generated files anew
 	@$(PYTHON) scripts/generate.py

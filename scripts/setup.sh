@@ -26,13 +26,17 @@ packages=(
     "header stdio.h|libc6-dev|compiles SQLite into the library"
     "command readelf|binutils|make check-lib reads the library's symbols with it"
     "command sqlite3|sqlite3|the tests look at files through a second process with it"
+    "header sqlite3.h|libsqlite3-dev|make test-symbols links a host against the system's SQLite"
+    "command ruby|ruby|make test-symbols has a Ruby host"
+    "gem sqlite3|ruby-sqlite3|make test-symbols has a Ruby host"
     "module venv|python3-venv|makes .venv, where the Python tools go"
 )
 
-present() { # "command NAME", "header NAME" or "module NAME"
+present() { # "command NAME", "header NAME", "gem NAME" or "module NAME"
     case $1 in
     "command "*) command -v "${1#* }" >/dev/null ;;
     "header "*) echo "#include <${1#* }>" | "${CC:-gcc}" -E - >/dev/null 2>&1 ;;
+    "gem "*) ruby -e "require '${1#* }'" 2>/dev/null ;;
     "module "*) "$python" -c "import ensurepip, ${1#* }" 2>/dev/null ;;
     esac
 }

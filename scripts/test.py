@@ -35,7 +35,10 @@ STEPS = (
     Step("test-python"),
     Step("conformance"),
     Step("docs-test"),
+    Step("test-filelock"),
+    Step("test-symbols"),
     Step("torture-two-sqlites", ("SECONDS=15",)),
+    Step("torture-two-sqlites", ("SECONDS=10", "CURE=off")),
 )
 
 SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed$")
