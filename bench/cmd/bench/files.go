@@ -79,10 +79,17 @@ func direct(path string) (*sqlite.Conn, error) {
 		return nil, err
 	}
 	c, err := sqlite.Open(routines, path, sqlite.OpenReadWrite, "")
-	if err == nil {
-		c.SetBusyTimeout(10 * time.Second)
+	if err != nil {
+		return nil, err
 	}
-	return c, err
+	c.SetBusyTimeout(10 * time.Second)
+	// A connection that has read nothing does not know of the WAL: its
+	// checkpoint would do nothing and say so to nobody.
+	if _, err := c.Query("SELECT count(*) FROM main.sqlite_schema"); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
 }
 
 func script(path, sql string) error {

@@ -127,8 +127,8 @@ func diskRatio(path string) (ratio float64, size int64, err error) {
 		return 0, 0, err
 	}
 	defer c.Close()
-	if _, _, err := c.Checkpoint(sqlite.CheckpointTruncate); err != nil {
-		return 0, 0, err
+	if frames, _, err := c.Checkpoint(sqlite.CheckpointTruncate); err != nil || frames != 0 {
+		return 0, 0, fmt.Errorf("the WAL still has %d frames after a truncating checkpoint: %w", frames, err)
 	}
 	for _, name := range []string{path, path + "-wal"} {
 		if info, err := os.Stat(name); err == nil {
