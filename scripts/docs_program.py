@@ -3,7 +3,8 @@
 Started by docs_test.py in an empty directory. What a block finds there:
 
   * the package knocker, FastAPI, Flask, Django and what they bring;
-  * the secrets of the samples in the environment: STRIPE_SECRET, GITHUB_SECRET, ORDERS_TOKEN;
+  * the secrets of the samples in the environment: STRIPE_SECRET, GITHUB_SECRET, ORDERS_TOKEN; and PORT, a free port;
+  * files: a block whose first line is a comment with a file's name, `# app.py`, is also written to that file;
   * the names of the blocks above it. `__name__` is the page, so a sample's `if __name__ == "__main__":` does not run;
   * sql blocks run in the sqlite3 shell, a process of its own, on app.db.
 
@@ -18,6 +19,8 @@ import hashlib
 import hmac
 import json
 import os
+import re
+import socket
 import subprocess
 import sys
 import time
@@ -72,18 +75,28 @@ def parse_ini(source: str) -> None:
     configparser.ConfigParser(strict=False, interpolation=None).read_string(source)
 
 
+def free_port() -> int:
+    """A port on loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 OTHERS: Dict[str, Callable[[str], Any]] = {"sh": run_shell, "sql": run_sql, "json": json.loads, "toml": parse_toml, "ini": parse_ini}
 
 
 def main() -> None:
     """Run the blocks; each that ends well is told in the results file."""
     job, results = Path(sys.argv[1]), Path(sys.argv[2])
-    os.environ.update(SECRETS)
+    os.environ.update(SECRETS, PORT=str(free_port()))
     sys.path.insert(0, os.getcwd())
     page = types.ModuleType("page")
     sys.modules["page"] = page
     page.__dict__["signed"] = signed
     for name, line, language, source in json.loads(job.read_text()):
+        file_name = re.match(r"^# ([\w-]+\.[a-z]+)$", source.partition("\n")[0])
+        if file_name:
+            Path(file_name[1]).write_text(source + "\n")
         if language in OTHERS:
             OTHERS[language](source)
         else:

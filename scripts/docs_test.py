@@ -20,6 +20,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -106,14 +107,15 @@ def run_program(blocks: List[Block]) -> Dict[str, str]:
             "PATH": f"{ROOT / '.venv/bin'}{os.pathsep}{os.environ['PATH']}",
         }
         command = [sys.executable, str(ROOT / "scripts/docs_program.py"), str(job), str(results)]
-        try:
-            result = subprocess.run(
-                command, cwd=inside, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=LIMIT, check=False
-            )
-            output, status = result.stdout, result.returncode
-        except subprocess.TimeoutExpired as expired:
-            partial = expired.stdout.decode(errors="replace") if isinstance(expired.stdout, bytes) else (expired.stdout or "")
-            output, status = f"{partial}\nit took longer than {LIMIT} s", 1
+        log = Path(directory) / "output"
+        with log.open("w") as output_file:
+            process = subprocess.Popen(command, cwd=inside, env=environment, stdout=output_file, stderr=subprocess.STDOUT, start_new_session=True)
+            try:
+                status: Optional[int] = process.wait(LIMIT)
+            except subprocess.TimeoutExpired:
+                status = None
+            end_group(process)
+        output = log.read_text(errors="replace") + ("" if status is not None else f"\nit took longer than {LIMIT} s")
         done = results.read_text().splitlines() if results.exists() else []
     problems = {block.place: "" if block.place in done else "not reached" for block in blocks}
     failed = [place for place in problems if problems[place]]
@@ -122,6 +124,15 @@ def run_program(blocks: List[Block]) -> Dict[str, str]:
     elif status != 0:
         problems[blocks[-1].place] = output
     return problems
+
+
+def end_group(process: "subprocess.Popen[bytes]") -> None:
+    """End what a program has left running."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    process.wait()
 
 
 def vet(blocks: List[Block]) -> Dict[str, str]:
