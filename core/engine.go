@@ -175,7 +175,7 @@ func (e *engine) open() (*sqlite.Conn, error) {
 // WAL is on, because the embedded build's own default in WAL is NORMAL, and it
 // never changes: cached statements would lose the change.
 func (e *engine) configure(c *sqlite.Conn, synchronous string) error {
-	script := "PRAGMA main.synchronous = " + synchronous + "; PRAGMA fullfsync = 1; PRAGMA checkpoint_fullfsync = 1; PRAGMA foreign_keys = "
+	script := "PRAGMA main.synchronous = " + synchronous + "; PRAGMA cache_size = -8192; PRAGMA fullfsync = 1; PRAGMA checkpoint_fullfsync = 1; PRAGMA foreign_keys = "
 	if e.options.NoForeignKeys {
 		script += "OFF"
 	} else {
@@ -408,17 +408,6 @@ func (e *engine) transaction(c *sqlite.Conn, timeout time.Duration, f func(c *sq
 	}
 	e.committed(c)
 	return nil
-}
-
-// committed is called after each commit of ours.
-func (e *engine) committed(c *sqlite.Conn) {
-	if c.WALFrames() < checkpointAt {
-		return
-	}
-	select {
-	case e.checkpoints <- struct{}{}:
-	default:
-	}
 }
 
 // read runs f on a connection of the pool.

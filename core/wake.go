@@ -10,14 +10,11 @@ import (
 // How often the file is asked for commits of other processes: often while
 // something happens, seldom while nothing does.
 const (
-	pollBusy      = 5 * time.Millisecond
-	pollIdle      = 50 * time.Millisecond
-	pollSafety    = 500 * time.Millisecond // beside notifications
-	busyFor       = time.Second
-	slowestLook   = time.Second // safety: look for due jobs at least this often
-	checkpointAt  = 1000        // WAL frames
-	restartAt     = 16384       // 64 MiB of 4 KiB frames: ask readers to let go
-	restartWithin = 50 * time.Millisecond
+	pollBusy    = 5 * time.Millisecond
+	pollIdle    = 50 * time.Millisecond
+	pollSafety  = 500 * time.Millisecond // beside notifications
+	busyFor     = time.Second
+	slowestLook = time.Second // safety: look for due jobs at least this often
 )
 
 // lookSeries are the pauses after a notification, ended by the first change.
@@ -176,51 +173,4 @@ func dataVersion(c *sqlite.Conn) (int64, error) {
 		return 0, err
 	}
 	return rows.Int(0), nil
-}
-
-// checkpointLoop copies the WAL back on a connection of its own, so that no
-// receipt waits for it. It runs after commits, when enough has been written.
-func (e *engine) checkpointLoop() {
-	var c *sqlite.Conn
-	defer func() {
-		if c != nil {
-			c.Close()
-		}
-	}()
-	for {
-		select {
-		case <-e.closing:
-			return
-		case <-e.checkpoints:
-		}
-		if c == nil {
-			if c = e.openCheckpointer(); c == nil {
-				return
-			}
-		}
-		e.checkpoint(c)
-		select { // commits that come meanwhile share the next one
-		case <-e.closing:
-			return
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
-}
-
-func (e *engine) openCheckpointer() *sqlite.Conn {
-	c, err := e.open()
-	if err != nil {
-		return nil
-	}
-	_ = c.Script("PRAGMA checkpoint_fullfsync = 1; PRAGMA main.synchronous = FULL")
-	return c
-}
-
-func (e *engine) checkpoint(c *sqlite.Conn) {
-	c.SetBusyTimeout(0)
-	frames, copied, err := c.Checkpoint(sqlite.CheckpointPassive)
-	if err == nil && frames > restartAt && copied == frames {
-		c.SetBusyTimeout(restartWithin)
-		_, _, _ = c.Checkpoint(sqlite.CheckpointRestart)
-	}
 }

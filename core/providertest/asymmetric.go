@@ -9,12 +9,14 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/asn1"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"math/big"
 	"strings"
 	"time"
 )
@@ -35,7 +37,7 @@ func init() {
 			return err
 		}
 		digest := sha256.Sum256(append([]byte(s.seconds()), s.Body...))
-		signature, err := ecdsa.SignASN1(rand.Reader, key, digest[:])
+		signature, err := signECDSA(key, digest[:])
 		s.header("X-Twilio-Email-Event-Webhook-Timestamp", s.seconds())
 		s.header("X-Twilio-Email-Event-Webhook-Signature", base64.StdEncoding.EncodeToString(signature))
 		return err
@@ -97,6 +99,12 @@ func ecdsaKey(secret string) (*ecdsa.PrivateKey, error) {
 	return nil, errors.New("the secret is not an ECDSA P-256 private key")
 }
 
+// signECDSA signs deterministically (RFC 6979), so that the same request is
+// signed the same way each time.
+func signECDSA(key *ecdsa.PrivateKey, digest []byte) ([]byte, error) {
+	return key.Sign(nil, digest, crypto.SHA256)
+}
+
 // signPlaid takes "key id:base64 of the private key" as secret.
 func signPlaid(s *signing) error {
 	id, encoded, _ := strings.Cut(s.secret, ":")
@@ -109,11 +117,15 @@ func signPlaid(s *signing) error {
 	content := part(`{"alg":"ES256","kid":"`+id+`","typ":"JWT"}`) + "." +
 		part(fmt.Sprintf(`{"iat":%d,"request_body_sha256":"%x"}`, s.at.Unix(), sum))
 	digest := sha256.Sum256([]byte(content))
-	r, v, err := ecdsa.Sign(rand.Reader, key, digest[:])
+	der, err := signECDSA(key, digest[:])
 	if err != nil {
 		return err
 	}
-	signature := append(r.FillBytes(make([]byte, 32)), v.FillBytes(make([]byte, 32))...)
+	var parts struct{ R, S *big.Int }
+	if _, err := asn1.Unmarshal(der, &parts); err != nil {
+		return err
+	}
+	signature := append(parts.R.FillBytes(make([]byte, 32)), parts.S.FillBytes(make([]byte, 32))...)
 	s.header("Plaid-Verification", content+"."+base64.RawURLEncoding.EncodeToString(signature))
 	return nil
 }

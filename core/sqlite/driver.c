@@ -45,6 +45,7 @@ const char *knocker_missing_routine(const sqlite3_api_routines *sqlite3_api) {
 	NEED(column_name, 3008000);
 	NEED(column_text, 3008000);
 	NEED(column_type, 3008000);
+	NEED(db_config, 3024000);
 	NEED(db_status, 3008000);
 	NEED(errmsg, 3008000);
 	NEED(exec, 3008000);
@@ -156,6 +157,9 @@ knocker_connection *knocker_connection_open(const sqlite3_api_routines *sqlite3_
 		return c;
 	}
 	sqlite3_extended_result_codes(c->db, 1);
+	/* Plans don't look at bound values: otherwise each clearing of the bindings
+	 * expires a statement that a partial index may serve, and it is parsed anew. */
+	sqlite3_db_config(c->db, SQLITE_DBCONFIG_ENABLE_QPSG, 1, (int *)NULL);
 	sqlite3_busy_handler(c->db, busy, c);
 	sqlite3_wal_hook(c->db, committed, c);
 	c->autocommit = 1;
