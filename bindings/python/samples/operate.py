@@ -1,8 +1,8 @@
 """Look at an inbox and act on it.
 
-python operator.py app.db              # counts, and what needs attention
-python operator.py app.db show 7       # one event and its attempts
-python operator.py app.db requeue 7    # or replay, ignore
+python operate.py app.db              # counts, and what needs attention
+python operate.py app.db show 7       # one event and its attempts
+python operate.py app.db requeue 7    # or replay, ignore
 """
 
 import sys
