@@ -37,23 +37,23 @@ func main() {
 		return
 	}
 	seconds := flag.Float64("seconds", 30, "seconds of all runs together")
-	runs := flag.String("runs", "wal delete wal+kill delete+kill", "journal modes; with +kill the further processes are killed at random moments")
+	journal := flag.String("journal", "wal delete", "journal modes, a run each")
+	kill := flag.Bool("kill", true, "in the second half of each run, kill the further processes at random moments")
 	program := flag.String("program", "", "the writing program, words separated by spaces")
 	expectFailure := flag.Bool("expect-failure", false, "succeed only if a run of at most three tries fails")
 	directory := flag.String("dir", "", "where the scratch file goes (default: the system's directory for such files)")
 	flag.Parse()
 
-	list := strings.Fields(*runs)
-	limit := time.Duration(*seconds * float64(time.Second) / float64(len(list)))
+	modes := strings.Fields(*journal)
+	limit := time.Duration(*seconds * float64(time.Second) / float64(len(modes)))
 	tries := 1
 	if *expectFailure {
 		tries = 3
 	}
 	failed := false
 	for try := 0; try < tries && !failed; try++ {
-		for _, run := range list {
-			mode, kill := strings.CutSuffix(run, "+kill")
-			result := supervise(strings.Fields(*program), *directory, mode, limit, kill)
+		for _, mode := range modes {
+			result := supervise(strings.Fields(*program), *directory, mode, limit, *kill)
 			fmt.Println(result)
 			failed = failed || !result.ok()
 			if failed && *expectFailure {

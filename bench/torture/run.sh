@@ -12,12 +12,12 @@ set -eu
 length=${1:?usage: run.sh SECONDS [on|off]}
 cure=${2:-on}
 root=$(cd "$(dirname "$0")/../.." && pwd)
-work=$root/build/torture
+work=$root/build/two-sqlites
 tags="sqlite_fts5 sqlite_math_functions sqlite_dbstat knocker_torture"
 mkdir -p "$work"
 cd "$root"
 
-go build -tags "$tags" -o "$work/torture" ./bench/torture
+CGO_ENABLED=1 go build -tags "$tags" -o "$work/torture" ./bench/torture
 half=$(echo "$length" | awk '{ print $1 / 2 }')
 
 case $cure in
@@ -28,7 +28,7 @@ on)
   ;;
 off)
   library=$work/libknocker.so
-  go build -tags "$tags" -buildmode=c-shared -o "$library" \
+  CGO_ENABLED=1 go build -trimpath -tags "$tags" -buildmode=c-shared -o "$library" \
     -ldflags "-extldflags=-Wl,--version-script=$root/capi/libknocker.map" ./capi
   expect=-expect-failure
   ;;

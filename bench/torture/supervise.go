@@ -62,7 +62,7 @@ func supervise(program []string, directory, mode string, limit time.Duration, ki
 		go func() {
 			defer wg.Done()
 			for generation := 0; !ended(stop); generation++ {
-				t.run([]string{role, path, mode, fmt.Sprintf("%s.%d", role, generation)}, kill && role != "main", stop)
+				t.run([]string{role, path, mode, fmt.Sprintf("%s.%d", role, generation)}, role != "main", stop)
 			}
 		}()
 	}
@@ -71,9 +71,11 @@ func supervise(program []string, directory, mode string, limit time.Duration, ki
 		time.Sleep(50 * time.Millisecond)
 	}
 	time.Sleep(limit / 4)
-	t.sample(true)
-	time.Sleep(limit - limit/4)
-	t.sample(false)
+	t.sampling.Store(true)
+	time.Sleep(limit / 4)
+	t.killing.Store(kill)
+	time.Sleep(limit - limit/2)
+	t.sampling.Store(false)
 	close(stop)
 	wg.Wait()
 
@@ -155,13 +157,14 @@ type tally struct {
 	acknowledged  map[string]int
 	handled       []string // event ids
 	errors, kills int
-	sampling      bool
 	fdLow, fdHigh int
 	notes         []string
+
+	sampling, killing atomic.Bool
 }
 
-// run runs one child until stop is closed, or kills it before.
-func (t *tally) run(args []string, kill bool, stop chan struct{}) {
+// run runs one child until stop is closed, or kills it before if it may.
+func (t *tally) run(args []string, mayKill bool, stop chan struct{}) {
 	command := self(args...)
 	if len(t.program) > 0 {
 		command = exec.Command(t.program[0], append(t.program[1:len(t.program):len(t.program)], args...)...)
@@ -180,21 +183,24 @@ func (t *tally) run(args []string, kill bool, stop chan struct{}) {
 	done := make(chan struct{})
 	var killed atomic.Bool
 	go func() {
-		var end <-chan time.Time
-		if kill {
-			end = time.After(time.Duration(200+rand.IntN(800)) * time.Millisecond)
-		}
-		select {
-		case <-done:
-		case <-end:
-			killed.Store(true)
-			command.Process.Kill()
-		case <-stop:
-			in.Close()
+		for {
 			select {
 			case <-done:
-			case <-time.After(40 * time.Second): // hangs: Wait reports the signal
-				command.Process.Kill()
+				return
+			case <-time.After(time.Duration(100+rand.IntN(600)) * time.Millisecond):
+				if mayKill && t.killing.Load() {
+					killed.Store(true)
+					command.Process.Kill()
+					return
+				}
+			case <-stop:
+				in.Close()
+				select {
+				case <-done:
+				case <-time.After(40 * time.Second): // hangs: Wait reports the signal
+					command.Process.Kill()
+				}
+				return
 			}
 		}
 	}()
@@ -211,12 +217,6 @@ func (t *tally) run(args []string, kill bool, stop chan struct{}) {
 	}
 }
 
-func (t *tally) sample(on bool) {
-	t.Lock()
-	t.sampling = on
-	t.Unlock()
-}
-
 func (t *tally) read(out io.Reader) {
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
@@ -230,7 +230,7 @@ func (t *tally) read(out io.Reader) {
 		case scan(line, "handled %d", &n):
 			t.handled = append(t.handled, fmt.Sprint(n))
 		case scan(line, "fds %d", &n):
-			if !t.sampling {
+			if !t.sampling.Load() {
 				break
 			}
 			if t.fdLow == 0 || n < t.fdLow {

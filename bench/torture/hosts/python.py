@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import queue
 import sqlite3
 import sys
 import threading
@@ -82,6 +83,16 @@ class HostWriter:
             raise
 
 
+class Over:
+    """Set when the torture stops, or when this inbox's time is up."""
+
+    def __init__(self, limit: float) -> None:
+        self.limit = limit
+
+    def is_set(self) -> bool:
+        return STOP.is_set() or time.monotonic() >= self.limit
+
+
 class KnockerWriter:
     """Receives on some threads and handles on one; opens the inbox again and again if told to."""
 
@@ -109,26 +120,49 @@ class KnockerWriter:
         )
         try:
             endpoint = inbox.endpoint("torture", provider="token-header", secrets="token")
+            begun: "queue.SimpleQueue[int]" = queue.SimpleQueue()
 
             @endpoint.handle()
             def handle(event: knocker.Event, tx: knocker.Tx) -> None:
                 tx.execute("INSERT INTO handled VALUES(?)", (event.id,))
                 tx.execute("UPDATE total SET n = n + 1")
+                begun.put(event.id)
 
+            over = Over(limit)
             threads = [
-                threading.Thread(target=self.receive, args=(endpoint, f"{name}.{i}", limit)) for i in range(2)
+                threading.Thread(target=self.receive, args=(endpoint, f"{name}.{i}", over)) for i in range(2)
             ]
+            threads.append(threading.Thread(target=self.confirm, args=(inbox, begun, over)))
             for thread in threads:
                 thread.start()
-            self.handle(inbox, limit)
+            inbox.run_worker(stop_event=over)
             for thread in threads:
                 thread.join()
         finally:
             inbox.close()
 
-    def receive(self, endpoint: knocker.Endpoint, name: str, limit: float) -> None:
+    def confirm(self, inbox: knocker.Knocker, begun: "queue.SimpleQueue[int]", over: Over) -> None:
+        """Reports the events of whose commit a read knows."""
+        while not over.is_set() or not begun.empty():
+            try:
+                event = begun.get(timeout=0.05)
+            except queue.Empty:
+                continue
+            try:
+                status = inbox.get_event(event).status
+            except knocker.KnockerError as error:
+                if error.code != "busy":
+                    say("error", "get_event", error.code, error)
+                continue
+            if status == "handled":
+                say("handled", event)
+            elif not over.is_set():
+                begun.put(event)  # its commit is under way, or it runs once more
+                time.sleep(0.002)
+
+    def receive(self, endpoint: knocker.Endpoint, name: str, over: Over) -> None:
         n = 1
-        while not STOP.is_set() and time.monotonic() < limit:
+        while not over.is_set():
             try:
                 result = endpoint.receive(
                     b'{"type":"torture"}', headers={"X-Knocker-Token": "token"}, dedupe_key=f"{name} {n}"
@@ -137,6 +171,8 @@ class KnockerWriter:
                 if error.code != "busy":
                     say("error", "receive", name, error.code, error)
                     time.sleep(0.001)
+                if error.code == "closed":
+                    return
                 continue
             if result.status_code != 204:
                 say("error", "receive", name, result.status_code, result.reason)
@@ -144,22 +180,6 @@ class KnockerWriter:
             if not result.duplicate:  # else stored by a call that answered busy: fine too
                 say("commit", name, n)
             n += 1
-
-    def handle(self, inbox: knocker.Knocker, limit: float) -> None:
-        while not STOP.is_set() and time.monotonic() < limit:
-            try:
-                finished = inbox.run_worker_once()
-            except knocker.KnockerError as error:
-                if error.code != "busy":
-                    say("error", "worker", error.code, error)
-                time.sleep(0.001)
-                continue
-            if finished is None:
-                time.sleep(0.005)
-            elif finished.status == "handled":
-                say("handled", finished.event_id)
-            else:
-                say("error", "worker", finished)
 
 
 def count_descriptors() -> None:
