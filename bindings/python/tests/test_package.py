@@ -128,8 +128,8 @@ with knocker.open(sys.argv[1]) as w:
     async def main():
         await e.areceive(b"{}", {"X-Knocker-Token": "t"})
         return await w.arun_worker_once()
-    print(asyncio.run(main()).status)
+    print([finished.status for finished in asyncio.run(main())])
 """
     command = [str(found[0]), "-W", "error", "-c", script, str(path)]
     result = subprocess.run(command, env={"PYTHONPATH": str(PACKAGE / "src")}, stdout=subprocess.PIPE, text=True, check=True)
-    assert result.stdout.strip() == "handled"
+    assert result.stdout.strip() == "['handled', 'failed']"

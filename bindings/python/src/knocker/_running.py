@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import Any, Dict, Mapping, NoReturn, Optional, Sequence
+from typing import Any, Dict, List, Mapping, NoReturn, Optional, Sequence
 
 from knocker import _arguments as arguments
 from knocker._connection import Connection
@@ -76,13 +76,14 @@ class Running(Connection):
             raise worker.failure
         return worker.report
 
-    def run_worker_once(self, **options: Any) -> Optional[Finished]:
-        """Handle one event that is due now, on this thread; None when there is none.
+    def run_worker_once(self, **options: Any) -> List[Finished]:
+        """Handle what is due now, one event after the other on this thread; returns what became of each.
 
-        ``while webhooks.run_worker_once(): ...`` handles all of them. Options as
-        for ``run_worker``.
+        For tests, and for programs that are started now and then. A failed
+        event runs again in a later pass, when its time has come. Options as for
+        ``run_worker``.
         """
-        worker = self._open_worker(options)
+        worker = self._open_worker(_listed(options))
         try:
             return worker.once()
         finally:
@@ -135,13 +136,13 @@ class Running(Connection):
             raise worker.failure
         return worker.report
 
-    async def arun_worker_once(self, **options: Any) -> Optional[Finished]:
-        """Handle one event that is due now; an ``async def`` handler runs on this loop."""
+    async def arun_worker_once(self, **options: Any) -> List[Finished]:
+        """Handle what is due now; ``async def`` handlers run on this loop."""
         loop = asyncio.get_running_loop()
-        worker = await self._off_loop(self._open_worker, options, loop)
+        worker = await self._off_loop(self._open_worker, _listed(options), loop)
         try:
             # A thread of its own: the handler may use the pool of the a-methods.
-            finished: Optional[Finished] = await _in_thread(worker.once)
+            finished: List[Finished] = await _in_thread(worker.once)
             return finished
         finally:
             self._close_worker(worker)
@@ -198,6 +199,10 @@ class Running(Connection):
             if not worker.running():
                 return
             await asyncio.sleep(0.01)
+
+
+def _listed(options: Mapping[str, Any]) -> Dict[str, Any]:
+    return {**options, "endpoints": arguments.texts(options.get("endpoints"))}
 
 
 async def _in_thread(function: Any) -> Any:

@@ -14,7 +14,7 @@ from knocker._library import Library, milliseconds
 from knocker._models import Finished, StopReport
 from knocker._outcomes import logger
 from knocker._slot import Slot, log_outcome
-from knocker.errors import ClosedError
+from knocker.errors import ClosedError, InvalidArgumentError
 
 #: How long a waiting slot stays in the library at a time. Stopping wakes it at once.
 _SLOT_WAIT_MS = 5_000
@@ -101,17 +101,21 @@ class Worker:
                 raise
         self._background.close()
 
-    def once(self) -> Optional[Finished]:
-        """Handle one event that is due now, on this thread."""
+    def once(self) -> List[Finished]:
+        """Handle what is due now, on this thread."""
         slot = self._new_slot()
+        handled: List[Finished] = []
         step = self._step({"wait_ms": 0})["step"]
-        if step is None:
-            return None
-        outcome, error = slot.run(step)
-        finished = self._finish(step, outcome, error)["finished"]
-        if error is not None and not isinstance(error, (Exception, asyncio.CancelledError)):
-            raise error
-        return Finished.from_reply(finished) if finished else None
+        while step is not None:
+            outcome, error = slot.run(step)
+            ends = _ends_the_worker(error)
+            reply = self._finish(step, outcome, error, None if ends or self.stopping else 0)
+            if reply["finished"]:
+                handled.append(Finished.from_reply(reply["finished"]))
+            if ends and error is not None:
+                raise error
+            step = reply["step"]
+        return handled
 
     def _new_slot(self) -> Slot:
         return Slot(self._library, self._registry, self._loop)
@@ -138,39 +142,41 @@ class Worker:
             on_end()
 
     def _serve(self, slot: Slot) -> None:
-        reply = self._claim({})
+        reply = self._claim()
         while True:
             step = reply["step"]
             if step is None:
                 if self.stopping or reply["stopping"]:
                     return
-                reply = self._claim({})
+                reply = self._claim()
                 continue
             outcome, error = slot.run(step)
-            ends = error is not None and not isinstance(error, (Exception, asyncio.CancelledError))
-            reply = self._finish(step, outcome, error, claim_next=not ends)
+            ends = _ends_the_worker(error)
+            reply = self._finish(step, outcome, error, None if ends or self.stopping else _SLOT_WAIT_MS)
             if ends and error is not None:
                 raise error
 
     def _finish(
-        self, step: Dict[str, Any], outcome: Dict[str, Any], error: Optional[BaseException], claim_next: bool = False
+        self, step: Dict[str, Any], outcome: Dict[str, Any], error: Optional[BaseException], wait_ms: Optional[int]
     ) -> Dict[str, Any]:
-        request: Dict[str, Any] = {"step": step["step"], "outcome": outcome}
+        """End a step and, with ``wait_ms``, wait for the next one."""
         try:
-            reply = self._claim(request) if claim_next else self._step(request)
-        except KnockerError as refused:
-            if refused.code != "invalid_argument":
-                raise
+            reply = self._patiently({"step": step["step"], "outcome": outcome, "wait_ms": wait_ms})
+        except InvalidArgumentError as refused:
             # The handler chose an outcome that is none (RetryAfter(-1)): that is its failure.
             failed = {"kind": "failed", "error": {"type": type(error).__name__, "message": refused.message}}
-            reply = self._step({"step": step["step"], "outcome": failed})
+            reply = self._step({"step": step["step"], "outcome": failed, "wait_ms": wait_ms})
         log_outcome(step, Finished.from_reply(reply["finished"]) if reply["finished"] else None, error)
         return reply
 
-    def _claim(self, request: Dict[str, Any]) -> Dict[str, Any]:
-        """Step with a wait for the next event; errors that can pass are waited out."""
+    def _claim(self) -> Dict[str, Any]:
+        """Wait for an event."""
+        return self._patiently({"wait_ms": None if self.stopping else _SLOT_WAIT_MS})
+
+    def _patiently(self, request: Dict[str, Any]) -> Dict[str, Any]:
+        """Make a step; errors that can pass, such as a full disk, are waited out."""
         try:
-            return self._step(request if self.stopping else {**request, "wait_ms": _SLOT_WAIT_MS})
+            return self._step(request)
         except KnockerError as error:
             if not error.retryable:
                 raise
@@ -184,6 +190,11 @@ class Worker:
         home = loop_home(self._loop()) if self._registry.has_async else thread_home()
         reply: Dict[str, Any] = self._library.worker_step(self._handle, {**request, "home": home})
         return reply
+
+
+def _ends_the_worker(error: Optional[BaseException]) -> bool:
+    """Whether a handler raised what is meant for the process: KeyboardInterrupt, SystemExit."""
+    return error is not None and not isinstance(error, (Exception, asyncio.CancelledError))
 
 
 class BackgroundLoop:
