@@ -17,8 +17,8 @@ export GO_TAGS PYTHON
 export PYTHONPATH := $(CURDIR)/bindings/python/src
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-go test-python conformance lint demo docs-test \
-        fuzz torture-two-sqlites test-filelock test-symbols lock-cost generate check-generated lock clean
+.PHONY: help setup test test-go test-python test-symbols conformance lint demo docs-test \
+        fuzz torture-two-sqlites test-filelock lock-cost generate check-generated lock clean
 
 include capi/build.mk
 -include bench/build.mk
@@ -59,11 +59,11 @@ torture-two-sqlites: lib ## two SQLites on one file (SECONDS=30); with CURE=off 
 test-filelock: ## test the file locks also where they are left out or don't work
 	@$(PYTHON) scripts/go_test.py -tags "$(GO_TAGS) knocker_torture" ./core/sqlite/filelock/... ./bench/torture/...
 
-test-symbols: lib ## the system's SQLite and Knocker's in one process: C, Python, Ruby
-	@bench/torture/symbols/run.sh build/libknocker.so
-
 lock-cost: ## measure what the file locks cost a program with one SQLite
 	@mkdir -p build && $(GO) build -tags "$(GO_TAGS) knocker_torture" -o build/lockcost ./bench/lockcost && build/lockcost
+
+test-symbols: lib ## the system's SQLite and ours in one process (C, Python, Ruby): each keeps its own symbols
+	@bench/torture/symbols/run.sh $(BUILD)/libknocker.so
 
 generate: ## write the generated files anew
 	@$(PYTHON) scripts/generate.py

@@ -29,6 +29,8 @@ packages=(
     "header sqlite3.h|libsqlite3-dev|make test-symbols links a host against the system's SQLite"
     "command ruby|ruby|make test-symbols has a Ruby host"
     "gem sqlite3|ruby-sqlite3|make test-symbols has a Ruby host"
+    "header sqlite3.h|libsqlite3-dev|make test-symbols links a program against the system's SQLite"
+    "library sqlite3 of Ruby|ruby ruby-sqlite3|make test-symbols loads the library into Ruby beside its SQLite"
     "module venv|python3-venv|makes .venv, where the Python tools go"
 )
 
@@ -37,6 +39,7 @@ present() { # "command NAME", "header NAME", "gem NAME" or "module NAME"
     "command "*) command -v "${1#* }" >/dev/null ;;
     "header "*) echo "#include <${1#* }>" | "${CC:-gcc}" -E - >/dev/null 2>&1 ;;
     "gem "*) ruby -e "require '${1#* }'" 2>/dev/null ;;
+    "library "*) what=${1#* } && ruby -e "require '${what%% *}'" 2>/dev/null ;;
     "module "*) "$python" -c "import ensurepip, ${1#* }" 2>/dev/null ;;
     esac
 }

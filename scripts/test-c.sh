@@ -27,5 +27,6 @@ for program in bad_input walk threads fork; do
     run "$program"
 done
 compile panic "$build/testpanic"
-run panic call
-run panic goroutine
+for where in call goroutine clock0 clock1 clock2 clock3 clock5 clock8; do
+    run panic "$where"
+done

@@ -33,10 +33,10 @@ STEPS = (
     Step("test-go", limit=720),
     Step("test-c"),
     Step("test-python"),
+    Step("test-symbols"),
     Step("conformance"),
     Step("docs-test"),
     Step("test-filelock"),
-    Step("test-symbols"),
     Step("torture-two-sqlites", ("SECONDS=15",)),
     Step("torture-two-sqlites", ("SECONDS=10", "CURE=off")),
 )
