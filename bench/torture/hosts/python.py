@@ -30,7 +30,7 @@ BACK = 10
 
 
 def say(*words: object) -> None:
-    # One write a line: the threads share the pipe, and a kill must not cut it.
+    """Print a line, in one write: the threads share the pipe, and a kill must not cut it."""
     os.write(1, (" ".join(str(word).replace("\n", " ") for word in words) + "\n").encode())
 
 
@@ -41,11 +41,13 @@ class HostWriter:
         self.path, self.mode, self.name, self.reopen = path, mode, name, reopen
 
     def connect(self) -> sqlite3.Connection:
+        """Open a connection."""
         connection = sqlite3.connect(self.path, timeout=20, isolation_level=None)
         connection.execute("PRAGMA synchronous=" + ("OFF" if self.mode == "delete" else "NORMAL"))
         return connection
 
     def run(self) -> None:
+        """Write until the torture stops."""
         connection, n = None, 1
         while not STOP.is_set():
             try:
@@ -68,6 +70,7 @@ class HostWriter:
             connection.close()
 
     def transaction(self, connection: sqlite3.Connection, n: int) -> None:
+        """Write row ``n``; what this writer wrote before must be there."""
         connection.execute("BEGIN IMMEDIATE")
         try:
             connection.execute("INSERT INTO entry VALUES(?,?,?)", (self.name, n, FILLER))
@@ -90,6 +93,7 @@ class Over:
         self.limit = limit
 
     def is_set(self) -> bool:
+        """Whether to end."""
         return STOP.is_set() or time.monotonic() >= self.limit
 
 
@@ -100,6 +104,7 @@ class KnockerWriter:
         self.path, self.mode, self.name, self.reopen = path, mode, name, reopen
 
     def run(self) -> None:
+        """Use one inbox after another until the torture stops."""
         generation = 0
         while not STOP.is_set():
             limit = time.monotonic() + (0.7 if self.reopen else 3600)
@@ -111,6 +116,7 @@ class KnockerWriter:
             generation += 1
 
     def use_inbox(self, name: str, limit: float) -> None:
+        """Receive and handle until the limit."""
         inbox = knocker.open(
             self.path,
             journal_mode="keep" if self.mode == "delete" else "wal",
@@ -120,7 +126,7 @@ class KnockerWriter:
         )
         try:
             endpoint = inbox.endpoint("torture", provider="token-header", secrets="token")
-            begun: "queue.SimpleQueue[int]" = queue.SimpleQueue()
+            begun: queue.SimpleQueue[int] = queue.SimpleQueue()
 
             @endpoint.handle()
             def handle(event: knocker.Event, tx: knocker.Tx) -> None:
@@ -129,9 +135,7 @@ class KnockerWriter:
                 begun.put(event.id)
 
             over = Over(limit)
-            threads = [
-                threading.Thread(target=self.receive, args=(endpoint, f"{name}.{i}", over)) for i in range(2)
-            ]
+            threads = [threading.Thread(target=self.receive, args=(endpoint, f"{name}.{i}", over)) for i in range(2)]
             threads.append(threading.Thread(target=self.confirm, args=(inbox, begun, over)))
             for thread in threads:
                 thread.start()
@@ -141,8 +145,8 @@ class KnockerWriter:
         finally:
             inbox.close()
 
-    def confirm(self, inbox: knocker.Knocker, begun: "queue.SimpleQueue[int]", over: Over) -> None:
-        """Reports the events of whose commit a read knows."""
+    def confirm(self, inbox: knocker.Knocker, begun: queue.SimpleQueue[int], over: Over) -> None:
+        """Report the events of whose commit a read knows."""
         while not over.is_set() or not begun.empty():
             try:
                 event = begun.get(timeout=0.05)
@@ -161,12 +165,11 @@ class KnockerWriter:
                 time.sleep(0.002)
 
     def receive(self, endpoint: knocker.Endpoint, name: str, over: Over) -> None:
+        """Receive one event after the other."""
         n = 1
         while not over.is_set():
             try:
-                result = endpoint.receive(
-                    b'{"type":"torture"}', headers={"X-Knocker-Token": "token"}, dedupe_key=f"{name} {n}"
-                )
+                result = endpoint.receive(b'{"type":"torture"}', headers={"X-Knocker-Token": "token"}, dedupe_key=f"{name} {n}")
             except knocker.KnockerError as error:
                 if error.code != "busy":
                     say("error", "receive", name, error.code, error)
@@ -189,6 +192,7 @@ def count_descriptors() -> None:
 
 
 def main() -> None:
+    """Play the role until the standard input ends."""
     role, path, mode, name = sys.argv[1:]
     work = []
     if role != "host":

@@ -9,6 +9,7 @@ order, library, path = sys.argv[1:]
 
 
 def knocker():
+    """Load the library, with everything it shows visible to all."""
     loaded = ctypes.CDLL(library, mode=ctypes.RTLD_GLOBAL)
     loaded.knocker_open_json.restype = ctypes.c_void_p
     loaded.knocker_open_json.argtypes = [ctypes.c_char_p, ctypes.c_size_t]
@@ -16,6 +17,7 @@ def knocker():
 
 
 def opened(loaded):
+    """Open an inbox; answers the version of its SQLite."""
     request = json.dumps({"path": path}).encode()
     return json.loads(ctypes.string_at(loaded.knocker_open_json(request, len(request))))["ok"]["sqlite_version"]
 
