@@ -35,6 +35,7 @@ type engine struct {
 	registry    registry
 	counters    counters
 	flood       flood
+	share       sharing
 	hooks       hooks
 	watchTold   sync.Once
 	checkpoints chan struct{}
@@ -134,6 +135,7 @@ func openEngine(path string, options Options) (*engine, error) {
 		e.disconnect()
 		return nil, err
 	}
+	e.gate.OnWait(e.flush)
 	e.endpoints.init()
 	e.registry.init()
 	e.wake = newWake(e)
@@ -354,6 +356,7 @@ func (e *engine) shutdown() {
 		w.abandon()
 	}
 	e.wake.broadcast()
+	e.flush()
 	e.gate.Drain()
 	e.tasks.Wait()
 	e.disconnect()

@@ -31,8 +31,10 @@ func (s *Step) Finish(ctx context.Context, o Outcome) Finished {
 	if err != nil {
 		out.Err = AsError(err)
 	}
-	s.w.e.counters.finished(status)
-	s.tell(status, out.Err)
+	if status != StatusHandled { // told by its commit
+		s.w.e.counters.finished(status)
+		s.tell(status, out.Err)
+	}
 	return out
 }
 
@@ -66,7 +68,7 @@ func (s *Step) finish(ctx context.Context, o Outcome) (string, error) {
 	}
 	switch o.Kind {
 	case "handled":
-		return s.finishHandled(ctx)
+		return s.finishHandled(ctx, o.More)
 	case "failed":
 		if s.gaveWay != 0 && !s.wrote {
 			s.w.runAgain(s.claim, s.gaveWay)
@@ -87,7 +89,7 @@ func (s *Step) finish(ctx context.Context, o Outcome) (string, error) {
 			return queue.Acknowledge(c, s.claim.key)
 		}, StatusIgnored)
 	case "give_back":
-		return s.giveBack(ctx, s.w.e.now())
+		return s.giveBack(ctx)
 	}
 	status, err := s.finishFailed(ctx, Outcome{Kind: "failed", ErrorType: string(CodeInvalidArgument), Message: "unknown outcome " + strconv.Quote(o.Kind)})
 	if err == nil {
@@ -98,7 +100,7 @@ func (s *Step) finish(ctx context.Context, o Outcome) (string, error) {
 
 // finishHandled commits the application's writes together with "handled". A
 // handler that never used its transaction gets a short one.
-func (s *Step) finishHandled(ctx context.Context) (string, error) {
+func (s *Step) finishHandled(ctx context.Context, more bool) (string, error) {
 	if err := s.begin(ctx, 0); err != nil {
 		if s.ended != "" {
 			return "lost", err
@@ -115,8 +117,12 @@ func (s *Step) finishHandled(ctx context.Context) (string, error) {
 		s.rollback(CodeLeaseLost)
 		return "lost", s.endedError()
 	}
+	again := false
 	if err == nil {
-		err = s.commit()
+		again, err = s.commit(more)
+	}
+	if again {
+		return "given_back", statementError(err)
 	}
 	if err != nil {
 		s.rollback("")
@@ -187,9 +193,9 @@ func (s *Step) retryAfter(ctx context.Context, o Outcome) (string, error) {
 	}, StatusFailed)
 }
 
-func (s *Step) giveBack(ctx context.Context, at time.Time) (string, error) {
+func (s *Step) giveBack(ctx context.Context) (string, error) {
 	s.rollback("")
-	return s.settled(ctx, func(c *sqlite.Conn) (bool, error) { return queue.GiveBack(c, s.claim.key, at) }, "given_back")
+	return s.settled(ctx, func(c *sqlite.Conn) (bool, error) { return queue.GiveBack(c, s.claim.key, time.Time{}) }, "given_back")
 }
 
 func (s *Step) bury(c *sqlite.Conn, message string) (bool, error) {

@@ -166,21 +166,10 @@ func (s *Step) begin(ctx context.Context, blocks uint64) error {
 	if blocks != 0 {
 		home = blocks
 	}
-	e := s.w.e
-	start := time.Now()
-	if err := e.gate.Wait(ctx, sqlite.NewWaiter(sqlite.Transactions, home, blocks), e.options.BusyTimeout); err != nil {
-		err = fromGate(err)
-		if CodeOf(err) == CodeWouldDeadlock && !s.wrote {
-			s.gaveWay = blocks
-		}
+	if err := s.enter(ctx, home, blocks); err != nil {
 		return err
 	}
-	c := e.handlers
-	c.SetBusyTimeout(max(e.options.BusyTimeout-time.Since(start), time.Millisecond))
-	if _, err := c.Exec("BEGIN IMMEDIATE"); err != nil {
-		e.gate.Release()
-		return fromSQLite(err)
-	}
+	c := s.w.e.handlers
 	s.wrote = true
 	s.tx = s.watch()
 	gone, err := s.changed(c)
@@ -191,6 +180,40 @@ func (s *Step) begin(ctx context.Context, blocks uint64) error {
 	case gone:
 		s.rollback(CodeLeaseLost)
 		return s.endedError()
+	}
+	return nil
+}
+
+// enter gets the writer and an open transaction: one that an event before has
+// left open, in a savepoint, or a new one.
+func (s *Step) enter(ctx context.Context, home, blocks uint64) error {
+	e := s.w.e
+	start := time.Now()
+	if e.unpark() {
+		e.gate.Adopt(home)
+	} else if err := e.gate.Wait(ctx, sqlite.NewJoiner(home, blocks), e.options.BusyTimeout); err != nil {
+		err = fromGate(err)
+		if CodeOf(err) == CodeWouldDeadlock && !s.wrote {
+			s.gaveWay = blocks
+		}
+		return err
+	}
+	c := e.handlers
+	if s.claim.alone && c.InTransaction() {
+		_ = e.commitShared()
+	}
+	sql := "SAVEPOINT knocker_step"
+	if !c.InTransaction() {
+		sql = "BEGIN IMMEDIATE"
+		e.share.since = time.Now()
+		c.SetBusyTimeout(max(e.options.BusyTimeout-time.Since(start), time.Millisecond))
+	}
+	if _, err := c.Exec(sql); err != nil {
+		if len(e.share.members) > 0 {
+			_ = e.commitShared()
+		}
+		e.gate.Release()
+		return fromSQLite(err)
 	}
 	return nil
 }
@@ -262,25 +285,75 @@ func (s *Step) rollback(reason Code) {
 	if s.tx == nil {
 		return
 	}
-	c := s.w.e.handlers
+	e, c := s.w.e, s.w.e.handlers
 	s.tx.close(c)
 	s.tx = nil
-	rollback(c)
-	s.w.e.gate.Release()
+	switch {
+	case len(e.share.members) == 0:
+		rollback(c)
+	case !c.InTransaction(): // the statement took the members' work with it
+		e.loseShared()
+	default:
+		if c.Script("ROLLBACK TO knocker_step; RELEASE knocker_step") != nil {
+			rollback(c)
+			e.loseShared()
+		} else {
+			_ = e.commitShared()
+		}
+	}
+	e.gate.Release()
 }
 
-// commit ends the open transaction by COMMIT.
-func (s *Step) commit() error {
-	c := s.w.e.handlers
-	s.tx.close(c)
-	if _, err := c.Exec("COMMIT"); err != nil {
-		s.rollback("")
-		return err
+// commit ends a handled step. Where the next event is at hand and nobody else
+// waits, the transaction stays open for it. After an error the step's
+// transaction is still open, unless again says that the event will run again
+// with those that shared its commit.
+func (s *Step) commit(more bool) (again bool, err error) {
+	e, c := s.w.e, s.w.e.handlers
+	deferred := c.DeferredForeignKeys()
+	if len(e.share.members) > 0 {
+		if deferred { // only this step can have left it open
+			return false, &Error{Code: CodeSQLError, Message: "FOREIGN KEY constraint failed at the handler's commit"}
+		}
+		if _, err := c.Exec("RELEASE knocker_step"); err != nil {
+			return false, err
+		}
+	} else if deferred || s.claim.alone || !more && !e.gate.Contended() {
+		if _, err := c.Exec("COMMIT"); err != nil {
+			return false, err
+		}
+		s.leave()
+		s.committed()
+		e.gate.Release()
+		return false, nil
 	}
+	s.leave()
+	e.share.members = append(e.share.members, s)
+	if e.mayShare() {
+		if e.gate.Pass() {
+			return false, nil
+		}
+		if more && s.w.hasMore() {
+			e.park()
+			return false, nil
+		}
+	}
+	err = e.commitShared()
+	e.gate.Release()
+	return err != nil, err
+}
+
+// leave takes the step out of the transaction, which goes on without it.
+func (s *Step) leave() {
+	s.tx.close(s.w.e.handlers)
 	s.tx = nil
-	s.w.e.committed(c)
-	s.w.e.gate.Release()
-	return nil
+}
+
+// committed tells that the step's work is in the file.
+func (s *Step) committed() {
+	s.w.e.committed(s.w.e.handlers)
+	s.w.e.counters.finished(StatusHandled)
+	s.tell(HookHandled, nil)
 }
 
 func (s *Step) endedError() *Error {

@@ -146,7 +146,9 @@ func (w *Worker) loop(ctx context.Context) error {
 			return err
 		}
 		if s != nil {
-			s.Finish(context.Background(), outcomeOf(s.run(context.WithoutCancel(ctx))))
+			o := outcomeOf(s.run(context.WithoutCancel(ctx)))
+			o.More = true
+			s.Finish(context.Background(), o)
 		}
 	}
 }
@@ -167,6 +169,8 @@ func (i *Inbox) RunWorkerOnce(ctx context.Context, o WorkerOptions) (int, error)
 		if err != nil || s == nil {
 			return n, err
 		}
-		s.Finish(ctx, outcomeOf(s.run(ctx)))
+		o := outcomeOf(s.run(ctx))
+		o.More = true
+		s.Finish(ctx, o)
 	}
 }

@@ -233,6 +233,10 @@ type Outcome struct {
 	Message   string  // failed: message; discard, ignore: the reason
 	Code      string  // failed: the library's own code, if it was one
 	Seconds   float64 // retry_after
+	// More says that the caller asks for its next event at once: then handled
+	// events may share a commit, which follows within a few milliseconds. If
+	// that commit fails, the events run again.
+	More bool
 }
 
 // Finished says what the file says about a step that has ended.

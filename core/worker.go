@@ -40,6 +40,7 @@ type claim struct {
 	handler     *handler
 	endpoint    *endpointState
 	avoid       uint64 // not to be started while this home holds the writer
+	alone       bool   // its commit is not shared: a shared one has failed
 }
 
 // OpenWorker opens a worker on the inbox. Its claims live as long as it does.
@@ -229,13 +230,22 @@ func (w *Worker) pop() *claim {
 	return nil
 }
 
-// runAgain keeps a job whose handler met would_deadlock: its claim stands and
-// no attempt counts. Writing it back would need the very writer it met.
+// runAgain keeps a job whose run left nothing in the file: its claim stands and
+// no attempt counts. A handler that met would_deadlock waits until the writer is
+// free of that home; giving the job back would need that very writer.
 func (w *Worker) runAgain(k *claim, home uint64) {
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	k.avoid = home
 	w.buffer = append(w.buffer, k)
+	w.mu.Unlock()
+	w.e.wake.broadcast()
+}
+
+// hasMore reports whether the next event is at hand.
+func (w *Worker) hasMore() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.buffer) > 0 && !w.stopping
 }
 
 // claimBatch is how many jobs one transaction claims for each slot.
@@ -458,7 +468,7 @@ func (w *Worker) giveBack(ctx context.Context, cut []*Step) (int, error) {
 	err := w.e.transact(ctx, w.e.handlers, func(c *sqlite.Conn) error {
 		given = 0
 		for _, k := range waiting {
-			ok, err := queue.GiveBack(c, k.key, w.e.now())
+			ok, err := queue.GiveBack(c, k.key, time.Time{})
 			if err != nil {
 				return err
 			} else if ok {
@@ -466,7 +476,7 @@ func (w *Worker) giveBack(ctx context.Context, cut []*Step) (int, error) {
 			}
 		}
 		for _, s := range cut {
-			if _, err := queue.GiveBack(c, s.claim.key, w.e.now()); err != nil {
+			if _, err := queue.GiveBack(c, s.claim.key, time.Time{}); err != nil {
 				return err
 			}
 		}

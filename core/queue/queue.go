@@ -168,10 +168,15 @@ func Retry(c store.Conn, k Key, at time.Time, maxAttempts int) (bool, error) {
 		ceilUnix(at), maxAttempts, k.ID, k.WorkerID, k.Attempts))
 }
 
-// GiveBack undoes a claim: the job runs at the given time and no attempt counts.
+// GiveBack undoes a claim: no attempt counts. The job keeps its place, or with
+// a time runs at that.
 func GiveBack(c store.Conn, k Key, at time.Time) (bool, error) {
-	return one(c.Exec("UPDATE main._honker_live SET state = 'pending', run_at = ?, worker_id = NULL, claim_expires_at = NULL, attempts = attempts - 1"+held,
-		ceilUnix(at), k.ID, k.WorkerID, k.Attempts))
+	var runAt any
+	if !at.IsZero() {
+		runAt = ceilUnix(at)
+	}
+	return one(c.Exec("UPDATE main._honker_live SET state = 'pending', run_at = coalesce(?, run_at), worker_id = NULL, claim_expires_at = NULL, attempts = attempts - 1"+held,
+		runAt, k.ID, k.WorkerID, k.Attempts))
 }
 
 // Fail moves a claimed job to the dead table.

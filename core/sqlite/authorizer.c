@@ -41,6 +41,7 @@ int knocker_authorize(void *context, int action, const char *a, const char *b, c
 	if (c->trusted) return SQLITE_OK;
 	switch (action) {
 	case SQLITE_TRANSACTION: return deny(c, a, NULL);
+	case SQLITE_SAVEPOINT: return is_ours(b) ? deny(c, "SAVEPOINT", b) : SQLITE_OK;
 	case SQLITE_ATTACH: return deny(c, "ATTACH", NULL);
 	case SQLITE_DETACH: return deny(c, "DETACH", NULL);
 	case SQLITE_PRAGMA: return a && reads_only(a, b) ? SQLITE_OK : deny(c, "PRAGMA", a);

@@ -60,7 +60,7 @@ func TestGuard(t *testing.T) {
 		"PRAGMA synchronous=OFF", "PRAGMA journal_mode=DELETE", "PRAGMA wal_checkpoint", "INSERT INTO knocker_x VALUES(1)",
 		"UPDATE Knocker_X SET a=1", "DELETE FROM knocker_x", "DROP TABLE knocker_x", "ALTER TABLE knocker_x ADD b",
 		"CREATE TRIGGER t AFTER INSERT ON knocker_x BEGIN SELECT 1; END", "CREATE TABLE knocker_y(a)", "DROP TABLE _honker_live",
-		"CREATE TEMP VIEW v AS SELECT 1", "CREATE INDEX i ON knocker_x(a)",
+		"CREATE TEMP VIEW v AS SELECT 1", "CREATE INDEX i ON knocker_x(a)", "SAVEPOINT knocker_step", "ROLLBACK TO knocker_step",
 	} {
 		_, err := c.ExecUntrusted(sql, nil, nil)
 		if e, ok := err.(*Error); !ok || e.Denied == "" {

@@ -34,6 +34,7 @@ type Gate struct {
 	lanes  [2][]*Waiter
 	closed error
 	idle   chan struct{} // made by Drain, closed when the holder is done
+	onWait func()        // called when somebody begins to wait
 }
 
 // Waiter is one that waits for its turn. Item travels with receipts: the
@@ -45,6 +46,7 @@ type Waiter struct {
 	lane    Lane
 	home    uint64 // holder's home, once it has the turn
 	blocks  uint64 // the home that cannot move while this one waits; 0: none
+	joins   bool   // can go on in the holder's open transaction
 	ready   chan error
 	waiting bool // still in its lane
 }
@@ -57,6 +59,17 @@ var ErrServed = errors.New("served by another")
 func NewWaiter(lane Lane, home, blocks uint64) *Waiter {
 	return &Waiter{lane: lane, home: home, blocks: blocks, ready: make(chan error, 1)}
 }
+
+// NewJoiner is a waiter of Transactions that can go on in an open transaction.
+func NewJoiner(home, blocks uint64) *Waiter {
+	w := NewWaiter(Transactions, home, blocks)
+	w.joins = true
+	return w
+}
+
+// OnWait sets what is called, outside all locks, when somebody begins to wait
+// while the gate is held. It is set once, before the gate is used.
+func (g *Gate) OnWait(f func()) { g.onWait = f }
 
 // Wait waits for the turn of w. A nil answer means that w holds the gate and
 // must Release it; ErrServed that another turn has done its work. When ctx or
@@ -79,6 +92,9 @@ func (g *Gate) Wait(ctx context.Context, w *Waiter, timeout time.Duration) error
 	w.waiting = true
 	g.lanes[w.lane] = append(g.lanes[w.lane], w)
 	g.mu.Unlock()
+	if g.onWait != nil {
+		g.onWait()
+	}
 	return g.await(ctx, w, timeout)
 }
 
@@ -102,7 +118,7 @@ func (g *Gate) await(ctx context.Context, w *Waiter, timeout time.Duration) erro
 		return cause
 	}
 	err := <-w.ready
-	if err == nil { // granted in the same moment: hand the turn on
+	if err == nil && !w.joins { // granted in the same moment: hand the turn on
 		g.Release()
 		return cause
 	}
@@ -182,6 +198,40 @@ func (g *Gate) Take(count int, size int64, accept func(item any) bool) []*Waiter
 
 // Served tells a taken waiter that its work is done; its Item says how.
 func (g *Gate) Served(w *Waiter) { w.ready <- ErrServed }
+
+// Adopt changes the holder's home, when the turn goes from one user to another
+// without a release.
+func (g *Gate) Adopt(home uint64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.home = home
+	if home != 0 {
+		g.expel(home)
+	}
+}
+
+// Contended reports whether anybody waits.
+func (g *Gate) Contended() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.lanes[Receives])+len(g.lanes[Transactions]) > 0
+}
+
+// Pass gives the turn, with the open transaction, to the next waiter if that
+// is one who can join it and no receipt waits; else it does nothing.
+func (g *Gate) Pass() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	lane := g.lanes[Transactions]
+	if len(g.lanes[Receives]) > 0 || len(lane) == 0 || !lane[0].joins {
+		return false
+	}
+	w := lane[0]
+	g.lanes[Transactions] = lane[1:]
+	w.waiting = false
+	g.grant(w)
+	return true
+}
 
 // Release ends the turn and gives the next one.
 func (g *Gate) Release() {
