@@ -24,6 +24,7 @@ import socket
 import subprocess
 import sys
 import time
+import tomllib
 import types
 import uuid
 from pathlib import Path
@@ -62,14 +63,6 @@ def run_sql(source: str) -> None:
     subprocess.run(["sqlite3", "-batch", "-bail", "app.db"], input=source, text=True, check=True)
 
 
-def parse_toml(source: str) -> None:
-    """Parse a toml block, where this Python can."""
-    if sys.version_info >= (3, 11):
-        import tomllib  # noqa: PLC0415
-
-        tomllib.loads(source)
-
-
 def parse_ini(source: str) -> None:
     """Parse an ini block: systemd's units repeat names."""
     configparser.ConfigParser(strict=False, interpolation=None).read_string(source)
@@ -82,7 +75,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-OTHERS: Dict[str, Callable[[str], Any]] = {"sh": run_shell, "sql": run_sql, "json": json.loads, "toml": parse_toml, "ini": parse_ini}
+OTHERS: Dict[str, Callable[[str], Any]] = {"sh": run_shell, "sql": run_sql, "json": json.loads, "toml": tomllib.loads, "ini": parse_ini}
 
 
 def main() -> None:

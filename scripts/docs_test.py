@@ -126,7 +126,7 @@ def run_program(blocks: List[Block]) -> Dict[str, str]:
     return problems
 
 
-def end_group(process: "subprocess.Popen[bytes]") -> None:
+def end_group(process: subprocess.Popen[bytes]) -> None:
     """End what a program has left running."""
     try:
         os.killpg(process.pid, signal.SIGKILL)

@@ -84,7 +84,7 @@ def run(step: Step) -> Tuple[int, List[str]]:
     return process.returncode, lines
 
 
-def stop(process: "subprocess.Popen[str]", step: Step) -> None:
+def stop(process: subprocess.Popen[str], step: Step) -> None:
     """End a step that took too long."""
     print(f"test: {step.target} took longer than {step.limit} s", flush=True)
     os.killpg(process.pid, signal.SIGKILL)
