@@ -31,7 +31,7 @@ func workerStep(out []byte, number uint64, in input) ([]byte, error) {
 	}
 	var reply abi.WorkerStepReply
 	if r.Step != 0 {
-		if reply.Finished, err = w.finish(r.Step, r.Outcome); err != nil {
+		if reply.Finished, err = w.finish(r.Step, r.Outcome, r.WaitMS != nil); err != nil {
 			return nil, err
 		}
 	}
@@ -88,7 +88,7 @@ func (w *worker) disown(s *step) {
 }
 
 // finish ends a step of this worker. Its handle is gone afterwards.
-func (w *worker) finish(number uint64, o *abi.Outcome) (*abi.Finished, error) {
+func (w *worker) finish(number uint64, o *abi.Outcome, more bool) (*abi.Finished, error) {
 	s, err := find[*step](number)
 	if err != nil {
 		return nil, err
@@ -106,6 +106,7 @@ func (w *worker) finish(number uint64, o *abi.Outcome) (*abi.Finished, error) {
 	w.disown(s)
 	s.calls.Lock()
 	defer s.calls.Unlock()
+	outcome.More = more
 	finished := s.core.Finish(w.ctx, outcome)
 	reply := &abi.Finished{EventID: finished.EventID, Status: finished.Status}
 	if finished.Err != nil {
