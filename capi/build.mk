@@ -8,12 +8,12 @@ BUILD      ?= build
 GLIBC_MAX  ?= 2.36
 
 capi_root  := $(abspath $(dir $(lastword $(MAKEFILE_LIST)))/..)
-capi_flags := -buildmode=c-shared -trimpath
+capi_flags := -buildmode=c-shared -trimpath -buildvcs=false
 # Only the functions of knocker.h leave the library; it can't be unloaded,
 # because a Go runtime can't.
 capi_link   = -s -w -extldflags '-Wl,--version-script=$(capi_root)/capi/libknocker.map -Wl,-z,nodelete -Wl,-soname,libknocker.so'
 
-.PHONY: lib lib-testpanic check-lib test-c fuzz-capi
+.PHONY: lib lib-testpanic check-lib test-c
 
 lib: ## build build/libknocker.so and build/knocker.h
 	@mkdir -p $(BUILD)
@@ -32,7 +32,3 @@ check-lib: lib ## fail if the library exports anything but its interface, or nee
 
 test-c: lib lib-testpanic ## run the C programs in capi/test under AddressSanitizer
 	scripts/test-c.sh $(BUILD)
-
-fuzz-capi: ## fuzz the request decoder, 30 s a target
-	@for target in FuzzScan FuzzReceiveRequest FuzzTxCells FuzzAppendText; do \
-	  $(GO) test ./capi/abi -run xxx -fuzz "^$$target\$$" -fuzztime 30s || exit 1; done

@@ -24,6 +24,10 @@ var clocks struct {
 	open []*clock
 }
 
+// readClock is what the engine asks for the time; the build that panics on
+// purpose puts its own in front.
+var readClock = (*clock).now
+
 func (c *clock) now() time.Time { return time.Unix(0, c.nanoseconds.Load()) }
 
 func (c *clock) set(seconds float64) {

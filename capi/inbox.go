@@ -48,7 +48,7 @@ func openInbox(out []byte, in input) ([]byte, error) {
 func openCore(request *abi.OpenRequest, options core.Options) (*inbox, error) {
 	clock, done := clockFor(request.Path, request.Options.Clock)
 	if clock != nil {
-		options.Source.Now = clock.now
+		options.Source.Now = func() time.Time { return readClock(clock) }
 	}
 	opened, err := core.Open(request.Path, options)
 	if err != nil {

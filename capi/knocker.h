@@ -70,8 +70,9 @@ char *knocker_receive_start_json(uint64_t db, const char *request, size_t reques
  * Never waits, and empties the completion descriptor. */
 char *knocker_receive_poll_json(uint64_t db, const char *request, size_t request_length);
 
-/* {"ticket": n} -> {"cancelled": bool}. False: it is being stored or is done,
- * and its outcome still comes by poll. */
+/* {"ticket": n} -> {"cancelled": bool}. True: nothing is stored and no outcome
+ * comes. False: it is being stored or is done, and its outcome still comes by
+ * poll. */
 char *knocker_receive_cancel_json(uint64_t db, const char *request, size_t request_length);
 
 /* Opens a worker on an inbox: worker options -> {"worker": handle, "worker_id": text}. */
