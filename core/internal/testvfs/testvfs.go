@@ -4,12 +4,15 @@ package testvfs
 
 /*
 #cgo CFLAGS: -std=gnu11 -I${SRCDIR}/../../sqlite/include
+#include <stdlib.h>
+#include "power.h"
 #include "vfs.h"
 */
 import "C"
 
 import (
 	"errors"
+	"unsafe"
 
 	_ "github.com/mattn/go-sqlite3" // the SQLite that the layer belongs to
 )
@@ -37,3 +40,19 @@ func Count() Counts {
 // FillDisk lets that many more writes pass and refuses the rest with
 // SQLITE_FULL; a negative number lets all pass.
 func FillDisk(after int) { C.testvfs_fill_disk(C.int(after)) }
+
+// RecordPower begins to keep, in a directory, what a power cut would leave of
+// the files that are opened from now on. "" ends it.
+func RecordPower(directory string) {
+	d := C.CString(directory)
+	defer C.free(unsafe.Pointer(d))
+	C.power_start(d)
+}
+
+// CutPower writes into a directory what the disk would hold after a power cut
+// now: all that was synced, and of the later writes whichever the seed picks.
+func CutPower(directory string, seed uint32) {
+	d := C.CString(directory)
+	defer C.free(unsafe.Pointer(d))
+	C.power_cut(d, C.uint(seed))
+}

@@ -1,5 +1,7 @@
 #include "vfs.h"
 
+#include "power.h"
+
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +23,7 @@ static int fail_writes_after = -1; /* write calls left before "disk full"; -1: n
 struct file {
 	sqlite3_file head;
 	int is_wal;
+	const char *path; /* of a database or its WAL or journal; else NULL */
 	sqlite3_file *real;
 };
 
@@ -36,13 +39,20 @@ static int x_write(sqlite3_file *f, const void *p, int n, sqlite3_int64 o) {
 		return SQLITE_FULL;
 	}
 	__atomic_fetch_add(&counts.writes, 1, __ATOMIC_RELAXED);
-	return REAL(f)->pMethods->xWrite(REAL(f), p, n, o);
+	int code = REAL(f)->pMethods->xWrite(REAL(f), p, n, o);
+	if (code == SQLITE_OK) power_write(((struct file *)f)->path, p, n, o);
+	return code;
 }
 
-static int x_truncate(sqlite3_file *f, sqlite3_int64 n) { return REAL(f)->pMethods->xTruncate(REAL(f), n); }
+static int x_truncate(sqlite3_file *f, sqlite3_int64 n) {
+	int code = REAL(f)->pMethods->xTruncate(REAL(f), n);
+	if (code == SQLITE_OK) power_write(((struct file *)f)->path, NULL, (int)n, -1);
+	return code;
+}
 
 static int x_sync(sqlite3_file *f, int flags) {
 	int code = REAL(f)->pMethods->xSync(REAL(f), flags);
+	if (code == SQLITE_OK) power_sync(((struct file *)f)->path);
 	__atomic_fetch_add(((struct file *)f)->is_wal ? &counts.wal_syncs : &counts.other_syncs, 1, __ATOMIC_RELAXED);
 	return code;
 }
@@ -69,8 +79,16 @@ static int x_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int flags
 	memset(file, 0, sizeof *file);
 	file->real = (sqlite3_file *)(file + 1);
 	file->is_wal = (flags & SQLITE_OPEN_WAL) != 0;
+	if (flags & (SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_WAL | SQLITE_OPEN_MAIN_JOURNAL)) file->path = name;
 	int code = base->xOpen(base, name, file->real, flags, out);
 	if (file->real->pMethods) file->head.pMethods = &methods;
+	return code;
+}
+
+static int x_delete(sqlite3_vfs *vfs, const char *name, int sync) {
+	(void)vfs;
+	int code = base->xDelete(base, name, sync);
+	if (code == SQLITE_OK) power_delete(name);
 	return code;
 }
 
@@ -83,6 +101,7 @@ int testvfs_register(void) {
 	wrapped.zName = "knocker-test";
 	wrapped.szOsFile = base->szOsFile + (int)sizeof(struct file);
 	wrapped.xOpen = x_open;
+	wrapped.xDelete = x_delete;
 	return sqlite3_vfs_register(&wrapped, 0);
 }
 

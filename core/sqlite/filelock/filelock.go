@@ -95,7 +95,8 @@ func Watch(f *File, interval time.Duration, found func(error)) (stop func()) {
 		interval = time.Second
 	}
 	done := make(chan struct{})
-	safe.Go("lock watch", func() {
+	var once sync.Once
+	safe.Go("file lock watch", func() {
 		ticker := time.NewTicker(interval)
 		defer ticker.Stop()
 		for {
@@ -103,18 +104,12 @@ func Watch(f *File, interval time.Duration, found func(error)) (stop func()) {
 			case <-done:
 				return
 			case <-ticker.C:
-				if err := f.Check(); err != nil {
-					found(err)
-					return
-				}
+			}
+			if err := f.Check(); err != nil {
+				found(err)
+				return
 			}
 		}
-	})
-	return func() {
-		select {
-		case <-done:
-		default:
-			close(done)
-		}
-	}
+	}, func(p *safe.PanicError) { found(p) })
+	return func() { once.Do(func() { close(done) }) }
 }
