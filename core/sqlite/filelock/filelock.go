@@ -17,6 +17,7 @@ package filelock
 
 import (
 	"io/fs"
+	"sync"
 	"time"
 
 	"github.com/knocker-dev/knocker/core/safe"
