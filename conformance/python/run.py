@@ -122,7 +122,7 @@ def check_events(
     if items is None:
         items = [{"event_type": expected.get("event_type"), "dedupe_identity": expected.get("dedupe_identity")}]
     differences.equal("number of events", len(items), len(result.event_ids))
-    for index, (item, event_id) in enumerate(zip(items, result.event_ids)):
+    for index, (item, event_id) in enumerate(zip(items, result.event_ids, strict=False)):
         event = webhooks.get_event(event_id)
         differences.equal(f"events[{index}].event_type", item.get("event_type"), event.event_type)
         differences.equal(f"events[{index}].dedupe_identity", item.get("dedupe_identity"), event.dedupe_key)

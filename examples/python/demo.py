@@ -60,7 +60,7 @@ def table(title, columns, rows):
     widths = [max(len(row[index]) for row in texts) for index in range(len(columns))]
     print(f"\n{title}")
     for row in texts:
-        print("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+        print("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def show(sent, deliveries, events, attempts, rows):

@@ -75,7 +75,9 @@ def query(webhooks: knocker.Knocker, sql: str, params: Any = ()) -> List[knocker
 
 def shell(path: Path, sql: str) -> List[Tuple[Any, ...]]:
     """Read a file by Python's own SQLite, in another process."""
-    script = "import json, sqlite3, sys; print(json.dumps(sqlite3.connect(sys.argv[1]).execute(sys.argv[2]).fetchall()))"
+    script = (
+        "import json, sqlite3, sys; print(json.dumps(sqlite3.connect(sys.argv[1]).execute(sys.argv[2]).fetchall()))"
+    )
     import json
 
     result = subprocess.run([sys.executable, "-c", script, str(path), sql], stdout=subprocess.PIPE, check=True)

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, Awaitable, Callable, List
 
 import pytest
-from conftest import HEADERS, add_endpoint, body, query, until
 
 import knocker
+from conftest import HEADERS, add_endpoint, body, query, until
 
 
 async def beats(work: Awaitable[Any]) -> float:
@@ -143,7 +143,9 @@ def test_nothing_blocks_the_loop(webhooks: knocker.Knocker, endpoint: knocker.En
     worker.join(10)
 
 
-def test_async_handlers_run_on_the_loop_and_plain_ones_never(webhooks: knocker.Knocker, endpoint: knocker.Endpoint) -> None:
+def test_async_handlers_run_on_the_loop_and_plain_ones_never(
+    webhooks: knocker.Knocker, endpoint: knocker.Endpoint
+) -> None:
     where: dict[str, Any] = {}
 
     @endpoint.handle("coroutine")
@@ -192,6 +194,13 @@ def test_a_loop_never_waits_for_its_own_handler(webhooks: knocker.Knocker, endpo
             endpoint.receive(body("sync"), HEADERS)
         assert time.monotonic() - began < 0.5
         assert (caught.value.http_status, caught.value.retryable) == (503, True)
+        for act in (
+            lambda: webhooks.ignore(1),
+            lambda: webhooks.endpoint("new"),
+            lambda: webhooks.disable_endpoint("shop"),
+        ):
+            with pytest.raises(knocker.WouldDeadlockError):
+                act()
         waiting = asyncio.create_task(endpoint.areceive(body("async"), HEADERS))
         await asyncio.sleep(0.2)
         assert not waiting.done()
@@ -207,7 +216,9 @@ def test_a_loop_never_waits_for_its_own_handler(webhooks: knocker.Knocker, endpo
     assert events["slow"] == "handled"
 
 
-def test_a_plain_handler_in_a_thread_does_not_make_the_loop_fail(webhooks: knocker.Knocker, endpoint: knocker.Endpoint) -> None:
+def test_a_plain_handler_in_a_thread_does_not_make_the_loop_fail(
+    webhooks: knocker.Knocker, endpoint: knocker.Endpoint
+) -> None:
     """Its transaction is its thread's: the loop may wait for it."""
     holding = threading.Event()
 
@@ -282,7 +293,9 @@ def test_cancelling_the_worker_lets_handlers_finish(webhooks: knocker.Knocker, e
     assert webhooks.stats().events == {"handled": 1}
 
 
-def test_a_coroutine_that_outlives_the_deadline_is_cancelled(webhooks: knocker.Knocker, endpoint: knocker.Endpoint) -> None:
+def test_a_coroutine_that_outlives_the_deadline_is_cancelled(
+    webhooks: knocker.Knocker, endpoint: knocker.Endpoint
+) -> None:
     seen: List[str] = []
 
     async def main() -> None:

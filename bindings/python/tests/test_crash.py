@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, Dict, List
 
 import pytest
-from conftest import HEADERS, add_endpoint, body, environment, shell
 
 import knocker
+from conftest import HEADERS, add_endpoint, body, environment, shell
 
 ROUNDS = 50
 
@@ -130,7 +130,8 @@ webhooks.close()
 def test_two_processes_open_a_new_file_at_once(path: Path) -> None:
     """The bootstrap is safe when several processes start together."""
     processes: List[Any] = [
-        subprocess.Popen([sys.executable, "-c", HIGH, str(path)], env=environment(), stdout=subprocess.PIPE) for _ in range(6)
+        subprocess.Popen([sys.executable, "-c", HIGH, str(path)], env=environment(), stdout=subprocess.PIPE)
+        for _ in range(6)
     ]
     for process in processes:
         printed, _ = process.communicate(timeout=30)

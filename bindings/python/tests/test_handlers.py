@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, List
 
 import pytest
-from conftest import HEADERS, add_endpoint, body, drain, query
 
 import knocker
+from conftest import HEADERS, add_endpoint, body, drain, query
 
 
 def table(tx: knocker.Tx) -> None:
@@ -33,7 +33,10 @@ def test_writes_and_handled_are_one_commit(webhooks: knocker.Knocker, endpoint: 
 
 
 def test_a_handler_that_raises_leaves_no_row(
-    webhooks: knocker.Knocker, endpoint: knocker.Endpoint, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    webhooks: knocker.Knocker,
+    endpoint: knocker.Endpoint,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     @endpoint.handle(backoff_initial_s=1000)
     def handler(event: knocker.Event, tx: knocker.Tx) -> None:
@@ -70,7 +73,9 @@ sys.stderr.flush()
 
     from conftest import environment
 
-    result = subprocess.run([sys.executable, "-c", script, str(path)], env=environment(), capture_output=True, check=True)
+    result = subprocess.run(
+        [sys.executable, "-c", script, str(path)], env=environment(), capture_output=True, check=True
+    )
     assert (result.stdout, result.stderr) == (b"", b"")
     assert run("print('ok')") == "ok"
 
@@ -120,8 +125,16 @@ def test_a_failing_event_dies_after_its_attempts(webhooks: knocker.Knocker, endp
 
 @pytest.mark.parametrize(
     "sql",
-    ["COMMIT", "ROLLBACK", "BEGIN", "PRAGMA journal_mode = DELETE", "ATTACH ':memory:' AS other", "DETACH main",
-     "CREATE TEMP TABLE knocker_deliveries (id)", "DELETE FROM knocker_events"],
+    [
+        "COMMIT",
+        "ROLLBACK",
+        "BEGIN",
+        "PRAGMA journal_mode = DELETE",
+        "ATTACH ':memory:' AS other",
+        "DETACH main",
+        "CREATE TEMP TABLE knocker_deliveries (id)",
+        "DELETE FROM knocker_events",
+    ],
 )
 def test_forbidden_statements_touch_no_receipt(webhooks: knocker.Knocker, endpoint: knocker.Endpoint, sql: str) -> None:
     errors: List[BaseException] = []
@@ -214,8 +227,27 @@ def test_a_handler_that_sleeps_is_rolled_back_and_blocks_nobody(path: Path) -> N
 
 
 VALUES: List[Any] = [
-    None, 0, 1, -1, 2**53, -(2**53), 2**63 - 1, -(2**63), 0.5, -0.0, 1.0, 1e300, 5e-324, math.inf, -math.inf,
-    "", "text", "é\u0000😀", b"", b"\x00\xff" * 1000, "\udcff",
+    None,
+    0,
+    1,
+    -1,
+    2**53,
+    -(2**53),
+    2**63 - 1,
+    -(2**63),
+    0.5,
+    -0.0,
+    1.0,
+    1e300,
+    5e-324,
+    math.inf,
+    -math.inf,
+    "",
+    "text",
+    "é\u0000😀",
+    b"",
+    b"\x00\xff" * 1000,
+    "\udcff",
 ]
 
 
@@ -315,7 +347,11 @@ def test_unhandled_events_follow_their_endpoint(webhooks: knocker.Knocker) -> No
     for name, unhandled in [("a", "dead"), ("b", "ignore"), ("c", "leave")]:
         add_endpoint(webhooks, name, unhandled=unhandled).receive(body(1), HEADERS)
     drain(webhooks)
-    assert {event.endpoint: event.status for event in webhooks.list_events()} == {"a": "dead", "b": "ignored", "c": "received"}
+    assert {event.endpoint: event.status for event in webhooks.list_events()} == {
+        "a": "dead",
+        "b": "ignored",
+        "c": "received",
+    }
 
 
 def test_a_coroutine_from_a_plain_function_is_an_error(webhooks: knocker.Knocker, endpoint: knocker.Endpoint) -> None:

@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import PACKAGE, ROOT, run
 
 import knocker
+from conftest import PACKAGE, ROOT, run
 
 
 def test_exports_are_sorted_and_present() -> None:
@@ -23,7 +23,10 @@ def test_exports_are_sorted_and_present() -> None:
 
 def test_import_loads_no_library() -> None:
     """A process that only imports must stay free to fork, and start fast."""
-    assert run("import knocker, knocker._library as l; print(l._loaded, 'libknocker' in open('/proc/self/maps').read())") == "None False"
+    assert (
+        run("import knocker, knocker._library as l; print(l._loaded, 'libknocker' in open('/proc/self/maps').read())")
+        == "None False"
+    )
 
 
 def test_results_are_made_by_keyword_without_the_library() -> None:
@@ -61,7 +64,12 @@ def test_an_unknown_code_of_a_newer_library_is_still_an_error() -> None:
     from knocker._errors import error_from_reply
 
     error = error_from_reply({"code": "brand_new", "message": "m", "http_status": 418, "retryable": True})
-    assert (type(error), error.code, error.http_status, error.retryable) == (knocker.KnockerError, "brand_new", 418, True)
+    assert (type(error), error.code, error.http_status, error.retryable) == (
+        knocker.KnockerError,
+        "brand_new",
+        418,
+        True,
+    )
 
 
 def test_error_classes_are_current() -> None:
@@ -131,5 +139,7 @@ with knocker.open(sys.argv[1]) as w:
     print([finished.status for finished in asyncio.run(main())])
 """
     command = [str(found[0]), "-W", "error", "-c", script, str(path)]
-    result = subprocess.run(command, env={"PYTHONPATH": str(PACKAGE / "src")}, stdout=subprocess.PIPE, text=True, check=True)
+    result = subprocess.run(
+        command, env={"PYTHONPATH": str(PACKAGE / "src")}, stdout=subprocess.PIPE, text=True, check=True
+    )
     assert result.stdout.strip() == "['handled', 'failed']"

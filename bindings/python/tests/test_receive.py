@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Dict, List
 
 import pytest
-from conftest import HEADERS, OPTIONS, TOKEN, add_endpoint, body, query
 
 import knocker
+from conftest import HEADERS, OPTIONS, TOKEN, add_endpoint, body, query
 
 
 def test_a_valid_request_becomes_an_event(webhooks: knocker.Knocker, endpoint: knocker.Endpoint) -> None:
@@ -42,8 +42,17 @@ def test_a_retry_is_a_duplicate_and_a_forgery_is_stored_but_never_queued(
 def test_receive_by_name_takes_everything_per_call(webhooks: knocker.Knocker) -> None:
     webhooks.endpoint("bare")
     result = webhooks.receive(
-        endpoint="bare", body=b"{}", headers=HEADERS, provider="token-header", secrets=[TOKEN, "other"], event_type="mine",
-        dedupe_key="k1", provider_event_id="e", provider_delivery_id="d", timeout_ms=1000, max_attempts=2,
+        endpoint="bare",
+        body=b"{}",
+        headers=HEADERS,
+        provider="token-header",
+        secrets=[TOKEN, "other"],
+        event_type="mine",
+        dedupe_key="k1",
+        provider_event_id="e",
+        provider_delivery_id="d",
+        timeout_ms=1000,
+        max_attempts=2,
     )
     event = webhooks.get_event(result.event_id or 0)
     assert (event.event_type, event.dedupe_key, event.provider_event_id) == ("mine", "k1", "e")
@@ -59,9 +68,17 @@ def test_ingest_trusts_its_caller(webhooks: knocker.Knocker) -> None:
 
 @pytest.mark.parametrize(
     ("given", "stored"),
-    [(b"\x00\xff", b"\x00\xff"), (bytearray(b"ab"), b"ab"), (memoryview(b"abcd")[::2], b"ac"), ("é", "é".encode()), (None, b"")],
+    [
+        (b"\x00\xff", b"\x00\xff"),
+        (bytearray(b"ab"), b"ab"),
+        (memoryview(b"abcd")[::2], b"ac"),
+        ("é", "é".encode()),
+        (None, b""),
+    ],
 )
-def test_bodies_are_stored_as_they_came(webhooks: knocker.Knocker, endpoint: knocker.Endpoint, given: Any, stored: bytes) -> None:
+def test_bodies_are_stored_as_they_came(
+    webhooks: knocker.Knocker, endpoint: knocker.Endpoint, given: Any, stored: bytes
+) -> None:
     result = endpoint.receive(given, HEADERS)
     assert webhooks.get_delivery(result.delivery_id or 0).body == stored
 
@@ -76,7 +93,12 @@ def framework_headers() -> List[Any]:
     from werkzeug.datastructures import EnvironHeaders
     from werkzeug.datastructures import Headers as WerkzeugHeaders
 
-    environ = {"REQUEST_METHOD": "POST", "HTTP_X_KNOCKER_TOKEN": TOKEN, "CONTENT_TYPE": "text/plain", "wsgi.input": object()}
+    environ = {
+        "REQUEST_METHOD": "POST",
+        "HTTP_X_KNOCKER_TOKEN": TOKEN,
+        "CONTENT_TYPE": "text/plain",
+        "wsgi.input": object(),
+    }
     return [
         HEADERS,
         {b"X-Knocker-Token": TOKEN.encode()},
@@ -108,7 +130,11 @@ def test_repeated_names_are_kept(webhooks: knocker.Knocker, endpoint: knocker.En
     from werkzeug.datastructures import MultiDict
 
     shapes: List[Any] = ["a=1&a=2&b=", b"?a=1&a=2&b=", QueryParams("a=1&a=2&b="), QueryDict("a=1&a=2&b=")]
-    shapes += [MultiDict([("a", "1"), ("a", "2"), ("b", "")]), [("a", "1"), ("a", "2"), ("b", "")], {"a": ["1", "2"], "b": ""}]
+    shapes += [
+        MultiDict([("a", "1"), ("a", "2"), ("b", "")]),
+        [("a", "1"), ("a", "2"), ("b", "")],
+        {"a": ["1", "2"], "b": ""},
+    ]
     for shape in shapes:
         result = endpoint.receive(b"{}", HEADERS, shape)
         assert webhooks.get_delivery(result.delivery_id or 0).query == {"a": ["1", "2"], "b": ""}, shape
@@ -116,7 +142,15 @@ def test_repeated_names_are_kept(webhooks: knocker.Knocker, endpoint: knocker.En
 
 def test_odd_values_are_never_an_error(webhooks: knocker.Knocker, endpoint: knocker.Endpoint) -> None:
     """Nested parameters, uploads and bytes of no encoding must not keep a webhook out."""
-    odd: Dict[Any, Any] = {"n": None, "f": float("nan"), "o": object(), "d": {"x": [1, object()]}, 7: "seven", "l": b"caf\xe9", "s": "\udce9"}
+    odd: Dict[Any, Any] = {
+        "n": None,
+        "f": float("nan"),
+        "o": object(),
+        "d": {"x": [1, object()]},
+        7: "seven",
+        "l": b"caf\xe9",
+        "s": "\udce9",
+    }
     result = endpoint.receive(b"{}", {**HEADERS, "X-Odd": b"caf\xe9"}, odd)
     delivery = webhooks.get_delivery(result.delivery_id or 0)
     assert delivery.headers["x-odd"] == "café"
@@ -124,7 +158,9 @@ def test_odd_values_are_never_an_error(webhooks: knocker.Knocker, endpoint: knoc
     assert "n" not in delivery.query
 
 
-@pytest.mark.parametrize("secret", [TOKEN, TOKEN.encode(), bytearray(TOKEN.encode()), [b"other", TOKEN], (TOKEN,), {"value": TOKEN}])
+@pytest.mark.parametrize(
+    "secret", [TOKEN, TOKEN.encode(), bytearray(TOKEN.encode()), [b"other", TOKEN], (TOKEN,), {"value": TOKEN}]
+)
 def test_secrets_come_in_every_shape(webhooks: knocker.Knocker, secret: Any) -> None:
     endpoint = webhooks.endpoint("s", provider="token-header", secrets=secret)
     assert endpoint.receive(b"{}", HEADERS).status_code == 204
@@ -217,7 +253,12 @@ def test_a_closed_inbox_says_so(path: Path) -> None:
     webhooks.close()
     webhooks.close()
     assert webhooks.closed
-    for act in (lambda: endpoint.receive(b"{}", HEADERS), webhooks.stats, webhooks.run_worker, webhooks.run_worker_once):
+    for act in (
+        lambda: endpoint.receive(b"{}", HEADERS),
+        webhooks.stats,
+        webhooks.run_worker,
+        webhooks.run_worker_once,
+    ):
         with pytest.raises(knocker.ClosedError):
             act()
 
@@ -264,7 +305,9 @@ def test_100_threads_receive_at_once(webhooks: knocker.Knocker, endpoint: knocke
     assert len({result.delivery_id for result in results}) == 400
     assert len({result.event_id for result in results}) == 301
     assert sum(not result.duplicate for result in results) == 301
-    counted = query(webhooks, "SELECT count(*), count(DISTINCT dedupe_key) FROM knocker_events WHERE dedupe_key IS NOT NULL")
+    counted = query(
+        webhooks, "SELECT count(*), count(DISTINCT dedupe_key) FROM knocker_events WHERE dedupe_key IS NOT NULL"
+    )
     assert tuple(counted[0]) == (301, 301)
     assert webhooks.stats().deliveries == 401
 
@@ -283,4 +326,6 @@ def test_lists_come_in_pages(webhooks: knocker.Knocker, endpoint: knocker.Endpoi
 
 def test_options_of_the_provider_are_kept_apart(webhooks: knocker.Knocker) -> None:
     with pytest.raises(knocker.InvalidArgumentError, match="event_type_path"):
-        webhooks.endpoint("x", provider="token-header", secrets="t", provider_options={**OPTIONS, "event_typ_path": "x"})
+        webhooks.endpoint(
+            "x", provider="token-header", secrets="t", provider_options={**OPTIONS, "event_typ_path": "x"}
+        )

@@ -14,9 +14,9 @@ from typing import Any, Dict, Iterator
 
 import httpx
 import pytest
-from conftest import PACKAGE, environment, shell, until
 
 import knocker
+from conftest import PACKAGE, environment, shell, until
 
 SAMPLES = PACKAGE / "samples"
 SECRET = "whsec_c2FtcGxlLXNlY3JldC1mb3ItdGVzdHM"
@@ -60,11 +60,19 @@ def stripe_request(event_id: str, secret: str = SECRET) -> Dict[str, Any]:
     """Sign with Stripe's own library."""
     import stripe
 
-    payload = {"id": event_id, "object": "event", "type": "invoice.paid", "data": {"object": {"id": "in_1", "amount_paid": 4200}}}
+    payload = {
+        "id": event_id,
+        "object": "event",
+        "type": "invoice.paid",
+        "data": {"object": {"id": "in_1", "amount_paid": 4200}},
+    }
     text = json.dumps(payload)
     now = int(time.time())
     signature = stripe.WebhookSignature._compute_signature(f"{now}.{text}", secret)
-    return {"content": text, "headers": {"Stripe-Signature": f"t={now},v1={signature}", "Content-Type": "application/json"}}
+    return {
+        "content": text,
+        "headers": {"Stripe-Signature": f"t={now},v1={signature}", "Content-Type": "application/json"},
+    }
 
 
 def test_the_route_takes_what_stripes_library_signs(server: str, path: Path) -> None:
@@ -123,7 +131,9 @@ def worker_stops(path: Path, process: subprocess.Popen[Any], number: int, pid: i
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_worker_stops_cleanly(path: Path, number: int) -> None:
-    process = subprocess.Popen([sys.executable, "worker.py"], cwd=SAMPLES, env=sample_environment(path), stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, "worker.py"], cwd=SAMPLES, env=sample_environment(path), stderr=subprocess.DEVNULL
+    )
     try:
         worker_stops(path, process, number, process.pid)
     finally:
@@ -135,7 +145,10 @@ def test_the_worker_stops_cleanly(path: Path, number: int) -> None:
 def test_the_worker_stops_cleanly_as_pid_1(path: Path, number: int) -> None:
     """The kernel gives the first process of a container no default for signals."""
     unshare = shutil.which("unshare")
-    if unshare is None or subprocess.run([unshare, "--pid", "--fork", "true"], capture_output=True, check=False).returncode:
+    if (
+        unshare is None
+        or subprocess.run([unshare, "--pid", "--fork", "true"], capture_output=True, check=False).returncode
+    ):
         pytest.skip("no process namespaces are permitted here")
     command = [unshare, "--pid", "--fork", "--kill-child", sys.executable, "worker.py"]
     process = subprocess.Popen(command, cwd=SAMPLES, env=sample_environment(path), stderr=subprocess.DEVNULL)
@@ -153,7 +166,9 @@ def test_the_operator_sample(path: Path) -> None:
 
     def operate(*arguments: str) -> str:
         command = [sys.executable, "operate.py", str(path), *arguments]
-        return subprocess.run(command, cwd=SAMPLES, env=sample_environment(path), stdout=subprocess.PIPE, text=True, check=True).stdout
+        return subprocess.run(
+            command, cwd=SAMPLES, env=sample_environment(path), stdout=subprocess.PIPE, text=True, check=True
+        ).stdout
 
     assert "deliveries 1" in operate()
     assert "invoice.paid received" in operate("show", "1")

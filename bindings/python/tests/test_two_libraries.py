@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from conftest import run
 
 PROGRAM = """
@@ -49,5 +50,7 @@ print(hasattr(ctypes.CDLL(None), "sqlite3_libversion"))
     from conftest import environment
 
     without = "import ctypes; print(hasattr(ctypes.CDLL(None), 'sqlite3_libversion'))"
-    before = subprocess.run([sys.executable, "-c", without], env=environment(), capture_output=True, text=True, check=True)
+    before = subprocess.run(
+        [sys.executable, "-c", without], env=environment(), capture_output=True, text=True, check=True
+    )
     assert run(script, str(path)) == before.stdout.strip()

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, List
 
 import pytest
-from conftest import HEADERS, add_endpoint, body, environment, query, start, until
 
 import knocker
+from conftest import HEADERS, add_endpoint, body, environment, query, start, until
 
 
 class Running:
@@ -201,7 +201,9 @@ webhooks.run_worker(lease_s=1)
 """
 
 
-def test_a_worker_that_dies_leaves_its_job_to_another_one(webhooks: knocker.Knocker, endpoint: knocker.Endpoint, path: Path) -> None:
+def test_a_worker_that_dies_leaves_its_job_to_another_one(
+    webhooks: knocker.Knocker, endpoint: knocker.Endpoint, path: Path
+) -> None:
     event_id = endpoint.receive(body(1), HEADERS).event_id or 0
     with start("-c", HOLD, str(path)) as process:
         assert process.stdout is not None
@@ -266,7 +268,9 @@ def test_ctrl_c_stops_a_waiting_worker(path: Path) -> None:
 
 
 def test_a_second_ctrl_c_does_not_wait(path: Path) -> None:
-    script = INTERRUPTED.replace("lambda event, tx: None", "lambda event, tx: (print('busy', flush=True), time.sleep(60))")
+    script = INTERRUPTED.replace(
+        "lambda event, tx: None", "lambda event, tx: (print('busy', flush=True), time.sleep(60))"
+    )
     script = script.replace("import sys,", "import sys, time,")
     with knocker.open(path) as webhooks:
         add_endpoint(webhooks).receive(body(1), HEADERS)
@@ -307,5 +311,7 @@ def test_a_worker_in_the_main_thread_leaves_signals_alone(path: Path) -> None:
     script = "import signal, sys, knocker; before = [signal.getsignal(n) for n in (2, 10, 15)]\n"
     script += "w = knocker.open(sys.argv[1]); w.stop(); w.run_worker(); w.close()\n"
     script += "print(before == [signal.getsignal(n) for n in (2, 10, 15)])"
-    result = subprocess.run([sys.executable, "-c", script, str(path)], env=environment(), stdout=subprocess.PIPE, check=True)
+    result = subprocess.run(
+        [sys.executable, "-c", script, str(path)], env=environment(), stdout=subprocess.PIPE, check=True
+    )
     assert result.stdout == b"True\n"

@@ -106,7 +106,8 @@ class Connection:
             await self._off_loop(self.close)
 
     def _call(self, call: Call[T]) -> T:
-        return call.convert(self._library.call(self._handle, call.method, call.request))
+        request = {**call.request, "home": current_home()} if call.writes else call.request
+        return call.convert(self._library.call(self._handle, call.method, request))
 
     async def _acall(self, call: Call[T]) -> T:
         return call.convert(await self._off_loop(self._library.call, self._handle, call.method, call.request))

@@ -18,6 +18,8 @@ class Call(Generic[T]):
     method: str
     request: Mapping[str, Any]
     convert: Callable[[Any], T]
+    #: Whether it waits for the writer, so that the library has to know who stands still meanwhile.
+    writes: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,17 +54,17 @@ def add_endpoint(name: str, options: Mapping[str, Any]) -> Call[EndpointInfo]:
     """Add or update an endpoint."""
     request = {"name": name, **options}
     request["secrets"] = arguments.secrets(options.get("secrets", arguments.UNSET))
-    return Call("add_endpoint", request, EndpointInfo.from_reply)
+    return Call("add_endpoint", request, EndpointInfo.from_reply, writes=True)
 
 
 def by_name(method: str, name: str) -> Call[EndpointInfo]:
     """Read or switch one endpoint."""
-    return Call(method, {"name": name}, EndpointInfo.from_reply)
+    return Call(method, {"name": name}, EndpointInfo.from_reply, writes=method != "get_endpoint")
 
 
 def remove_endpoint(name: str, prune: bool) -> Call[None]:
     """Remove an endpoint."""
-    return Call("remove_endpoint", {"name": name, "prune": prune}, lambda _: None)
+    return Call("remove_endpoint", {"name": name, "prune": prune}, lambda _: None, writes=True)
 
 
 def list_endpoints(limit: Optional[int], cursor: Optional[str]) -> Call[Page[EndpointInfo]]:
@@ -106,12 +108,12 @@ def stats() -> Call[Stats]:
 
 def event_action(method: str, event_id: int) -> Call[int]:
     """Ignore, replay or requeue an event."""
-    return Call(method, {"event_id": event_id}, _event_id)
+    return Call(method, {"event_id": event_id}, _event_id, writes=True)
 
 
 def replay_delivery(delivery_id: int) -> Call[int]:
     """Replay one delivery."""
-    return Call("replay_delivery", {"delivery_id": delivery_id}, _event_id)
+    return Call("replay_delivery", {"delivery_id": delivery_id}, _event_id, writes=True)
 
 
 def _event_id(reply: Any) -> int:

@@ -109,12 +109,13 @@ class Worker:
         while step is not None:
             outcome, error = slot.run(step)
             ends = _ends_the_worker(error)
-            reply = self._finish(step, outcome, error, None if ends or self.stopping else 0)
-            if reply["finished"]:
-                handled.append(Finished.from_reply(reply["finished"]))
+            # Without a wait in the same call the commit is done when it returns.
+            finished = self._finish(step, outcome, error, None)["finished"]
+            if finished:
+                handled.append(Finished.from_reply(finished))
             if ends and error is not None:
                 raise error
-            step = reply["step"]
+            step = None if self.stopping else self._step({"wait_ms": 0})["step"]
         return handled
 
     def _new_slot(self) -> Slot:
