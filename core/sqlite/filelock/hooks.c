@@ -296,18 +296,31 @@ int filelock_prepare(const char *path, int read_only, int create, mode_t mode,
   return 0;
 }
 
-int filelock_obstacle(uint64_t device, uint64_t number) {
-  enter();
-  inode *i = table_find((dev_t)device, (ino_t)number);
+/* What stands in the way of a classic inode now; remembered if told to. */
+static int look(dev_t device, ino_t number, int remember) {
   int obstacle = FILELOCK_FREE;
+  enter();
+  inode *i = table_find(device, number);
   if (i && i->kind == FILELOCK_CLASSIC) {
-    if (i->obstacle != FILELOCK_EARLY && (i->users == 0 || !i->obstacle))
-      i->obstacle = table_has_foreign(i->device, i->number) ? FILELOCK_FOREIGN
-                                                            : FILELOCK_FREE;
     obstacle = i->obstacle;
+    if (obstacle != FILELOCK_EARLY && (i->users == 0 || !obstacle)) {
+      obstacle = table_has_foreign(device, number) ? FILELOCK_FOREIGN
+                                                   : FILELOCK_FREE;
+      if (remember || !obstacle) i->obstacle = obstacle;
+    }
   }
   leave();
   return obstacle;
+}
+
+int filelock_obstacle(uint64_t device, uint64_t number) {
+  /* A descriptor that another thread is just opening is not in the table yet:
+     a moment later it is. */
+  for (int attempt = 0;; attempt++) {
+    int obstacle = look((dev_t)device, (ino_t)number, attempt == 2);
+    if (obstacle != FILELOCK_FOREIGN || attempt == 2) return obstacle;
+    usleep(2000);
+  }
 }
 
 int filelock_release(uint64_t device, uint64_t number) {
