@@ -101,8 +101,7 @@ def run(script: str, *arguments: str, timeout: float = 60, env: Optional[Dict[st
     result = subprocess.run(
         [sys.executable, "-W", "error", "-c", script, *arguments],
         env=env or environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         timeout=timeout,
         check=False,

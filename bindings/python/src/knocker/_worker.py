@@ -20,6 +20,8 @@ from knocker.errors import ClosedError, InvalidArgumentError
 _SLOT_WAIT_MS = 5_000
 #: How long a slot pauses after an error that can pass, such as a full disk.
 _PAUSE_S = 0.5
+#: How long the worker's own event loop gets to end what was cancelled on it.
+_LOOP_END_S = 2.0
 
 
 class Worker:
@@ -51,13 +53,13 @@ class Worker:
         self._slots: List[Slot] = []
         self._threads: List[threading.Thread] = []
 
-    def start(self, on_end: Callable[[], None] = lambda: None) -> None:
-        """Start the slots. ``on_end`` is called, on its thread, when one ends."""
+    def start(self) -> None:
+        """Start the slots."""
         for number in range(self._concurrency):
             slot = self._new_slot()
             name = f"knocker-worker-{number}"
             # Daemons: a handler that never returns must not keep the process from ending.
-            thread = threading.Thread(target=self._run_slot, args=(slot, on_end), name=name, daemon=True)
+            thread = threading.Thread(target=self._run_slot, args=(slot,), name=name, daemon=True)
             self._slots.append(slot)
             self._threads.append(thread)
         for thread in self._threads:
@@ -132,15 +134,13 @@ class Worker:
             except RuntimeError:  # the loop is closed: nothing of it runs any more
                 return
 
-    def _run_slot(self, slot: Slot, on_end: Callable[[], None]) -> None:
+    def _run_slot(self, slot: Slot) -> None:
         try:
             self._serve(slot)
         except ClosedError:  # the inbox was closed under the worker, which ends it
             logger.info("worker %s: the inbox was closed", self.worker_id)
         except BaseException as error:  # the caller of run_worker raises it
             self.failure = self.failure or error
-        finally:
-            on_end()
 
     def _serve(self, slot: Slot) -> None:
         reply = self._claim()
@@ -223,7 +223,8 @@ class BackgroundLoop:
         """Cancel what runs on the loop and end it."""
         if self._made is not None and self._thread is not None:
             self._made.call_soon_threadsafe(self._made.stop)
-            self._thread.join()
+            # Bounded: a coroutine that blocks its loop must not keep the worker from ending.
+            self._thread.join(_LOOP_END_S)
             self._made = None
 
     @staticmethod
