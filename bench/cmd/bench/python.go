@@ -36,7 +36,7 @@ func receivePython(b *bench) (outcome, error) {
 	}
 	s := series{}
 	inPython := func() error {
-		run, err := b.pythonRun(python, library)
+		run, err := b.pythonRun(python)
 		s.add("python", run.Rate())
 		return err
 	}
@@ -47,23 +47,28 @@ func receivePython(b *bench) (outcome, error) {
 		detail: fmt.Sprintf("python=%.0f/s go=%.0f/s", s.median("python"), s.median("ours"))}, nil
 }
 
-func (b *bench) pythonRun(python, library string) (load.Run, error) {
+func (b *bench) pythonRun(python string) (load.Run, error) {
 	path := b.file()
 	defer remove(path)
-	command := exec.Command(python, filepath.Join(b.root, "bench", "python", "receive.py"), path, "64", seconds(b.runLength()),
+	command := exec.Command(python, filepath.Join(b.root, "bench", "python", "drive.py"), "receive", path, "64", seconds(b.runLength()),
 		strconv.Itoa(int(15000*b.runLength().Seconds())))
-	command.Env = append(os.Environ(), "KNOCKER_LIBRARY="+library, "PYTHONPATH="+filepath.Join(b.root, "bindings", "python", "src"))
+	command.Env = append(os.Environ(), "PYTHONPATH="+filepath.Join(b.root, "bindings", "python", "src"))
 	command.Stderr = os.Stderr
 	out, err := command.Output()
 	if err != nil {
-		return load.Run{}, fmt.Errorf("receive.py: %w", err)
+		return load.Run{}, fmt.Errorf("drive.py: %w", err)
 	}
 	var run struct {
 		Rows    int     `json:"rows"`
 		Seconds float64 `json:"seconds"`
+		Errors  int     `json:"errors"`
+		Error   string  `json:"error"`
 	}
 	if err := json.Unmarshal(out, &run); err != nil {
 		return load.Run{}, err
+	}
+	if run.Errors > 0 {
+		return load.Run{}, fmt.Errorf("%d calls failed, the first with %s", run.Errors, run.Error)
 	}
 	return load.Run{Rows: run.Rows, Seconds: run.Seconds}, checkReceived(path, run.Rows)
 }

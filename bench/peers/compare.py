@@ -1,0 +1,157 @@
+"""Compares the existing implementation with this one, in alternating pairs.
+
+    compare.py ROOT PEER_PYTHON [--quick]
+
+Both run from Python, each at its own defaults: the peer commits at
+synchronous=NORMAL and offers no way to set FULL on its writer; ours answers a
+receipt only after an fsync. One line a row: NAME ratio=R ours=… peer=…
+errors=ours/peer. The exit status is 1 if ours has an error or is behind in a row.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from typing import Any, Callable, Dict, List, Tuple
+
+Run = Tuple[float, int, str]  # rows a second, errors, the first error
+
+
+class Side:
+    """One implementation: its interpreter and where its package is."""
+
+    def __init__(self, name: str, python: str, path: str, root: str) -> None:
+        self.name, self.root = name, root
+        environment = {**os.environ, "PYTHONPATH": path}
+        self.start: Callable[..., Any] = lambda *arguments: subprocess.Popen(
+            [python, os.path.join(root, "bench", "python", "drive.py"), *map(str, arguments)],
+            env=environment,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *arguments: object) -> Dict[str, Any]:
+        return read(self.start(*arguments))
+
+
+def read(process: Any) -> Dict[str, Any]:
+    try:
+        out, _ = process.communicate(timeout=120)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
+    if process.returncode != 0:
+        raise RuntimeError(f"drive.py ended with {process.returncode}")
+    answer: Dict[str, Any] = json.loads(out)
+    return answer
+
+
+def check(side: Side, path: str, rows: int, errors: int) -> None:
+    """What was answered is in the file, as deliveries and as events. A call that
+    raised may have stored its receipt all the same."""
+    found = side.run("count", path)
+    for table in ("deliveries", "events"):
+        if not rows <= found[table] <= rows + errors:
+            raise RuntimeError(f"{side.name} answered {rows} receipts and raised {errors} errors, the file holds {found[table]} {table}")
+
+
+def receive(side: Side, directory: str, threads: int, seconds: float) -> Run:
+    path = os.path.join(directory, "inbox.db")
+    run = side.run("receive", path, threads, seconds, int(12000 * seconds))
+    check(side, path, run["rows"], run["errors"])
+    return run["rows"] / run["seconds"], run["errors"], run["error"]
+
+
+def handles(side: Side, directory: str, processes: int, threads: int, seconds: float) -> Run:
+    """Several handles on one file: each thread of each process has its own."""
+    path = os.path.join(directory, "inbox.db")
+    side.run("receive", path, 1, 5, 1)  # makes the file
+    started = [side.start("own", path, threads, seconds, int(4000 * seconds)) for _ in range(processes)]
+    runs = [read(process) for process in started]
+    rows, errors = sum(r["rows"] for r in runs), sum(r["errors"] for r in runs)
+    check(side, path, rows + 1, errors)
+    return sum(r["rows"] / r["seconds"] for r in runs), errors, next((r["error"] for r in runs if r["error"]), "")
+
+
+def drain(side: Side, directory: str, count: int, writes: bool) -> Run:
+    path = os.path.join(directory, "inbox.db")
+    filled = side.run("receive", path, 8, 60, count)
+    if filled["rows"] != count:
+        raise RuntimeError(f"{side.name} stored {filled['rows']} of {count}: {filled['error']}")
+    with sqlite3.connect(path) as db:
+        db.execute("CREATE TABLE app_rows (event_id INTEGER PRIMARY KEY, note TEXT NOT NULL)")
+    run = side.run("drain", path, count, int(writes))
+    found = side.run("count", path)
+    if found["handled"] != count or found["jobs"] != 0:
+        raise RuntimeError(f"{side.name} drained {count} events, the file holds {found}")
+    return count / run["seconds"], 0, ""
+
+
+def rows_of(quick: bool) -> List[Tuple[str, Callable[[Side, str], Run]]]:
+    seconds, events = (0.7, 400) if quick else (2.0, 2000)
+    return [
+        ("peer_receive_1", lambda side, at: receive(side, at, 1, seconds)),
+        ("peer_receive_64", lambda side, at: receive(side, at, 64, seconds)),
+        ("peer_drain", lambda side, at: drain(side, at, events, False)),
+        ("peer_drain_write", lambda side, at: drain(side, at, events, True)),
+        ("peer_handles_8_threads", lambda side, at: handles(side, at, 1, 8, seconds)),
+        ("peer_handles_4_processes", lambda side, at: handles(side, at, 4, 2, seconds)),
+    ]
+
+
+def measure(sides: List[Side], work: Callable[[Side, str], Run], pairs: int, base: str) -> Dict[str, List[Run]]:
+    runs: Dict[str, List[Run]] = {side.name: [] for side in sides}
+    for pair in range(pairs):
+        for side in sides if pair % 2 == 0 else reversed(sides):
+            directory = tempfile.mkdtemp(dir=base)
+            try:
+                runs[side.name].append(work(side, directory))
+            finally:
+                shutil.rmtree(directory)
+    return runs
+
+
+def main() -> int:
+    root, peer_python = sys.argv[1:3]
+    quick = "--quick" in sys.argv[3:]
+    sides = [
+        Side("ours", sys.executable, os.path.join(root, "bindings", "python", "src"), root),
+        Side("peer", peer_python, "", root),
+    ]
+    base = tempfile.mkdtemp(dir=os.path.join(root, "build", "bench"), prefix="peers-")
+    lines, behind, results = [], 0, {}
+    try:
+        for name, work in rows_of(quick):
+            runs = measure(sides, work, 3 if quick else 5, base)
+            rates = {side: statistics.median(r[0] for r in found) for side, found in runs.items()}
+            errors = {side: sum(r[1] for r in found) for side, found in runs.items()}
+            ratio = statistics.median(a[0] / max(b[0], 1e-9) for a, b in zip(runs["ours"], runs["peer"]))
+            first = next((r[2] for r in runs["peer"] if r[2]), "")
+            behind += ratio < 1 or errors["ours"] > 0
+            results[name] = {"ratio": round(ratio, 3), "rates": rates, "errors": errors}
+            lines.append(
+                f"{name} ratio={ratio:.2f} ours={rates['ours']:.0f}/s peer={rates['peer']:.0f}/s "
+                f"errors={errors['ours']}/{errors['peer']}" + (f" peer_error={first[:100]!r}" if first else "")
+            )
+            print(lines[-1], file=sys.stderr)
+    finally:
+        shutil.rmtree(base)
+    print("ours answers after an fsync (FULL); the peer commits at NORMAL, and its writer can't be set to FULL\n")
+    print("\n".join(lines))
+    if not quick:
+        report = {"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "rows": results}
+        with open(os.path.join(root, "bench", "results", "peers.json"), "w", encoding="utf-8") as file:
+            json.dump(report, file, indent=2)
+            file.write("\n")
+    return 1 if behind else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

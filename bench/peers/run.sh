@@ -1,0 +1,18 @@
+#!/bin/sh
+# Puts the existing implementation beside this one: bench/README.md. The peer is
+# built from its source distribution in a virtual environment that is kept under
+# build/ and can be thrown away.
+set -eu
+root=$(cd "$(dirname "$0")/../.." && pwd)
+venv=$root/build/bench/peer
+python=${PYTHON:-python3}
+[ -f "$root/build/libknocker.so" ] || [ -f "$root/build/libknocker.dylib" ] || { echo "bench-peers: build the library first: make lib" >&2; exit 1; }
+if ! "$venv/bin/python" -c 'import knocker' 2>/dev/null; then
+	command -v cargo >/dev/null || { echo "bench-peers: the peer is written in Rust: install cargo" >&2; exit 1; }
+	rm -rf "$venv"
+	"$python" -m venv "$venv"
+	echo "building knockerlite 0.1.0, once …" >&2
+	# It asks for Python 3.12 or later, but its code does with less.
+	"$venv/bin/pip" install --quiet --disable-pip-version-check --ignore-requires-python --no-binary knockerlite knockerlite==0.1.0
+fi
+exec "$python" "$root/bench/peers/compare.py" "$root" "$venv/bin/python" "$@"
