@@ -93,7 +93,7 @@ static int hook_open(const char *path, int flags, int mode) {
   if ((flags & O_NOFOLLOW ? lstat : stat)(path, &st) == 0) {
     if (!S_ISREG(st.st_mode)) return open_new(path, flags, mode);
     enter();
-    inode *i = table_find(st.st_dev, st.st_ino);
+    inode *i = table_living(st.st_dev, st.st_ino);
     known = i != NULL;
     descriptor *d = i ? table_parked(i, access) : NULL;
     /* A parked descriptor may be older than the file's permissions. */
@@ -266,7 +266,7 @@ int filelock_prepare(const char *path, int read_only, int create, mode_t mode,
   if (stat(path, &st) == 0) {
     if (!S_ISREG(st.st_mode)) return S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
     enter();
-    known = table_find(st.st_dev, st.st_ino) != NULL;
+    known = table_living(st.st_dev, st.st_ino) != NULL;
     int is_early = !known && table_is_early(st.st_dev, st.st_ino);
     leave();
     if (is_early) { /* one more descriptor could never be closed again */

@@ -16,7 +16,6 @@ import (
 // allowed are the files that may open something by path, and why that is never
 // a database, -wal or -shm file.
 var allowed = map[string]string{
-	"core/backup_unix.go":           "opens the directory of a finished backup, to sync it",
 	"core/backup_unix.go":           "opens a directory, to sync the rename of a finished backup",
 	"core/internal/testvfs/power.c": "a VFS that only tests import; it keeps a copy of what it writes",
 }

@@ -141,9 +141,28 @@ void table_drop_stale(int fd) {
   leave(d);
 }
 
+/* Forgets the descriptors of an idle inode that were closed behind our back. 0:
+   none is left, and the inode is gone. */
+static int forget_closed(inode *i) {
+  struct stat st;
+  for (descriptor *d = i->descriptors, *next; d; d = next) {
+    next = d->next;
+    if (still_ours(d, &st)) continue;
+    int last = i->descriptors == d && !next;
+    leave(d);
+    if (last) return 0;
+  }
+  return 1;
+}
+
+inode *table_living(dev_t device, ino_t number) {
+  inode *i = table_find(device, number);
+  return i && i->users == 0 && !forget_closed(i) ? NULL : i;
+}
+
 descriptor *table_enter(int fd, int access, const struct stat *st) {
   table_drop_stale(fd);
-  inode *i = table_find(st->st_dev, st->st_ino);
+  inode *i = table_living(st->st_dev, st->st_ino);
   descriptor *d = calloc(1, sizeof *d);
   if (!d || !reserve(fd)) goto out_of_memory;
   if (!i) {
@@ -173,14 +192,8 @@ out_of_memory:
 
 descriptor *table_parked(inode *i, int access) {
   struct stat st;
-  for (descriptor *d = i->descriptors, *next; d; d = next) {
-    next = d->next;
-    if (d->in_use || d->access != access) continue;
-    if (still_ours(d, &st)) return d;
-    int last = i->descriptors == d && !next;
-    leave(d);
-    if (last) return NULL; /* i is gone */
-  }
+  for (descriptor *d = i->descriptors; d; d = d->next)
+    if (!d->in_use && d->access == access && still_ours(d, &st)) return d;
   return NULL;
 }
 
@@ -220,20 +233,6 @@ int table_close(descriptor *d) {
 }
 
 /* ---- retiring ---- */
-
-/* Forgets the parked descriptors that were closed behind our back. 0: none is
-   left, and the inode is gone. */
-static int forget_closed(inode *i) {
-  struct stat st;
-  for (descriptor *d = i->descriptors, *next; d; d = next) {
-    next = d->next;
-    if (still_ours(d, &st)) continue;
-    int last = i->descriptors == d && !next;
-    leave(d);
-    if (last) return 0;
-  }
-  return 1;
-}
 
 int table_retire(inode *i) {
   if (i->users) return 0;

@@ -45,6 +45,9 @@ struct inode {
 extern pthread_mutex_t filelock_mutex;
 
 inode *table_find(dev_t device, ino_t number);
+/* The same for an inode that is about to be used: what was closed behind our
+   back is forgotten first. */
+inode *table_living(dev_t device, ino_t number);
 descriptor *table_descriptor(int fd);
 descriptor *table_parked(inode *i, int access);
 
