@@ -69,6 +69,10 @@ func TestMain(m *testing.M) {
 		childReceives(path)
 	case "work":
 		childWorks(path)
+	case "both":
+		childDoesBoth(path)
+	case "poison":
+		childDies(path)
 	default:
 		os.Exit(m.Run())
 	}

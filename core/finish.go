@@ -141,7 +141,13 @@ func (s *Step) undone(ctx context.Context, cause error) (string, error) {
 	return status, e
 }
 
+// secondConnection is the rule that users break most.
+const secondConnection = " (a handler must not write to the same file through a second connection while its tx is open: that connection waits for this very transaction; write through tx, or don't use tx at all)"
+
 func (s *Step) finishFailed(ctx context.Context, o Outcome) (string, error) {
+	if s.tx != nil && strings.Contains(o.Message, "database is locked") {
+		o.Message += secondConnection
+	}
 	s.rollback("")
 	return s.settleFailed(ctx, o)
 }

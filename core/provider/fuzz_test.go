@@ -110,7 +110,7 @@ func FuzzHeaderParsers(f *testing.F) {
 		bearerCredential(header)
 		braintreeDigest(header, "key")
 		httpsHost(header)
-		ecdsaSignature(header)
+		isDER([]byte(header))
 		contentfulPath(header)
 		hubSpotURI(header)
 		for _, candidate := range twilioURLs(header) {

@@ -66,6 +66,10 @@ func hostileBodies() map[string][]byte {
 	}
 }
 
+// bound is far above what linear work takes on a busy machine, and far below
+// what quadratic work does.
+const bound = 20 * time.Second
+
 // Bodies that a stranger chose must cost no crash and no unbounded time,
 // whether or not a signature fits.
 func TestHostileRequests(t *testing.T) {
@@ -87,7 +91,7 @@ func TestHostileRequests(t *testing.T) {
 			if verdict.Valid {
 				t.Errorf("%s: %s is accepted", d.Name, name)
 			}
-			if took := time.Since(began); took > 3*time.Second {
+			if took := time.Since(began); took > bound {
 				t.Errorf("%s: %s took %v", d.Name, name, took)
 			}
 		}
@@ -116,7 +120,7 @@ func TestHostileDescriptions(t *testing.T) {
 					t.Fatalf("%s: %s: item at %d+%d leaves the body", name, what, item.Offset, item.Length)
 				}
 			}
-			if took := time.Since(began); took > 5*time.Second {
+			if took := time.Since(began); took > bound {
 				t.Errorf("%s: %s took %v", name, what, took)
 			}
 		}

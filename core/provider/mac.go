@@ -130,8 +130,17 @@ func (enc encoding) wellFormed(given string, size int) bool {
 	if len(given) != base64.StdEncoding.EncodedLen(size) {
 		return false
 	}
-	decoded, err := base64.StdEncoding.DecodeString(given)
-	return err == nil && len(decoded) == size
+	padding := (3 - size%3) % 3
+	for i := 0; i < len(given)-padding; i++ {
+		if !isBase64(given[i]) {
+			return false
+		}
+	}
+	return given[len(given)-padding:] == "=="[:padding]
+}
+
+func isBase64(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '+' || c == '/'
 }
 
 func isHex(c byte) bool {

@@ -89,8 +89,8 @@ func (v *sendGridVerifier) Verify(r *Request) Verdict {
 	if reason != "" {
 		return refuseHeader(reason, sendGridTime)
 	}
-	signature, ok := ecdsaSignature(given)
-	if !ok {
+	signature, err := base64.StdEncoding.Strict().DecodeString(given)
+	if err != nil {
 		return refuseHeader(MalformedHeader, sendGridSignature)
 	}
 	signedAt, ok := parseTime(stamp, seconds)
@@ -101,6 +101,9 @@ func (v *sendGridVerifier) Verify(r *Request) Verdict {
 	digest.Write([]byte(stamp))
 	digest.Write(r.Body)
 	if reason := matchECDSA(v.keys, digest.Sum(nil), signature, r); reason != "" {
+		if !isDER(signature) {
+			reason = MalformedHeader
+		}
 		return refuse(reason)
 	}
 	if reason := v.clock.check(signedAt, r.Now, seconds); reason != "" {
@@ -129,14 +132,10 @@ func matchECDSA(keys []ecdsaSecret, digest, signature []byte, r *Request) Reason
 	return SignatureMismatch
 }
 
-// ecdsaSignature decodes a base64 DER signature in its only canonical form, so
-// that no other spelling of the same signature passes.
-func ecdsaSignature(given string) ([]byte, bool) {
-	der, err := base64.StdEncoding.Strict().DecodeString(given)
-	if err != nil {
-		return nil, false
-	}
+// isDER reports whether a signature has the form of one, to name the reason of
+// a refusal. Verification itself takes nothing else.
+func isDER(signature []byte) bool {
 	var parts struct{ R, S *big.Int }
-	rest, err := asn1.Unmarshal(der, &parts)
-	return der, err == nil && len(rest) == 0
+	rest, err := asn1.Unmarshal(signature, &parts)
+	return err == nil && len(rest) == 0
 }

@@ -28,6 +28,9 @@ const char *knocker_missing_routine(const sqlite3_api_routines *sqlite3_api) {
 	int version = sqlite3_libversion_number();
 #define NEED(entry, since) \
 	if (version < (since) || !sqlite3_api->entry) return "sqlite3_" #entry
+	NEED(backup_init, 3008000);
+	NEED(backup_step, 3008000);
+	NEED(backup_finish, 3008000);
 	NEED(bind_blob, 3008000);
 	NEED(bind_double, 3008000);
 	NEED(bind_int64, 3008000);
@@ -321,6 +324,18 @@ int knocker_deferred_foreign_keys(knocker_connection *c) {
 	int current = 0, highest = 0;
 	sqlite3_db_status(c->db, SQLITE_DBSTATUS_DEFERRED_FKS, &current, &highest, 0);
 	return current;
+}
+
+int knocker_backup(knocker_connection *to, knocker_connection *from) {
+	const sqlite3_api_routines *sqlite3_api = to->api;
+	out_start(to);
+	sqlite3_backup *copy = sqlite3_backup_init(to->db, "main", from->db, "main");
+	if (!copy) return out_error(to, sqlite3_extended_errcode(to->db));
+	int code = sqlite3_backup_step(copy, -1);
+	int finished = sqlite3_backup_finish(copy);
+	if (code != SQLITE_DONE) return out_error(to, code);
+	if (finished != SQLITE_OK) return out_error(to, finished);
+	return to->code = SQLITE_OK;
 }
 
 int knocker_checkpoint(knocker_connection *c, int mode, int *wal_frames, int *checkpointed) {

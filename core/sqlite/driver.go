@@ -204,6 +204,15 @@ func (c *Conn) Script(sql string) error {
 	return nil
 }
 
+// BackupTo copies the database into that of another connection, as it is at
+// one moment; writers go on meanwhile.
+func (c *Conn) BackupTo(to *Conn) error {
+	if C.knocker_backup(to.c, c.c) != 0 {
+		return to.lastError()
+	}
+	return nil
+}
+
 // Nap sleeps for less than a millisecond exactly; Go's timers round up.
 func Nap(d time.Duration) { C.knocker_nap(C.int64_t(d)) }
 

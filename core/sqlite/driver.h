@@ -69,6 +69,9 @@ int knocker_column_names(knocker_connection *c, sqlite3_stmt *stmt);
 int knocker_script(knocker_connection *c, const char *sql);
 /* 1 while a deferred foreign key is violated in the open transaction. */
 int knocker_deferred_foreign_keys(knocker_connection *c);
+/* Copies the whole main database of `from` into that of `to`, as one read
+ * transaction; the error, if any, is left in `to`. */
+int knocker_backup(knocker_connection *to, knocker_connection *from);
 int knocker_checkpoint(knocker_connection *c, int mode, int *wal_frames, int *checkpointed);
 /* Sleeps exactly: Go's own timers round up to a millisecond when all is idle. */
 void knocker_nap(int64_t ns);
