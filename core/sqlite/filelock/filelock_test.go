@@ -336,6 +336,13 @@ func partCloseAll(args []string) error {
 	if err != nil {
 		return err
 	}
+	reader, err := openQuietly(args[0], "mode=ro")
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(reader.Ping(), reader.Close()); err != nil {
+		return err
+	}
 	before := filelock.Count()
 	entries, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
@@ -354,7 +361,7 @@ func partCloseAll(args []string) error {
 			return fmt.Errorf("the number %d was not taken over: %d, %v", fd, other, err)
 		}
 	}
-	if before.Parked != 1 {
+	if before.Parked != 2 { // one for writing, one for reading
 		return fmt.Errorf("%+v", before)
 	}
 	db, err := openQuietly(args[0], noWait)
