@@ -17,7 +17,7 @@ export GO_TAGS PYTHON
 export PYTHONPATH := $(CURDIR)/bindings/python/src
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-go test-python test-symbols conformance lint demo docs-test \
+.PHONY: help setup test test-go test-python test-symbols test-scripts conformance lint demo docs-test \
         fuzz torture-two-sqlites test-filelock lock-cost generate check-generated lock clean
 
 include capi/build.mk
@@ -64,6 +64,9 @@ lock-cost: ## measure what the file locks cost a program with one SQLite
 
 test-symbols: lib ## the system's SQLite and ours in one process (C, Python, Ruby): each keeps its own symbols
 	@bench/torture/symbols/run.sh $(BUILD)/libknocker.so
+
+test-scripts: lib ## test the tools of scripts/ that judge everything else
+	@$(VENV)/python -m pytest -p no:cacheprovider scripts/test_scripts.py
 
 generate: ## write the generated files anew
 	@$(PYTHON) scripts/generate.py

@@ -120,9 +120,9 @@ def run_program(blocks: List[Block]) -> Dict[str, str]:
     problems = {block.place: "" if block.place in done else "not reached" for block in blocks}
     failed = [place for place in problems if problems[place]]
     if failed:
-        problems[failed[0]] = output
+        problems[failed[0]] = output or "the program ended here"
     elif status != 0:
-        problems[blocks[-1].place] = output
+        problems[blocks[-1].place] = output or "the program ended badly"
     return problems
 
 

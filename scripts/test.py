@@ -30,6 +30,7 @@ STEPS = (
     Step("check-lib"),
     Step("check-generated"),
     Step("lint"),
+    Step("test-scripts"),
     Step("test-go", limit=720),
     Step("test-c"),
     Step("test-python"),

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LONGEST = 500
 CODE = {".go", ".c", ".h", ".py", ".sh", ".sql", ".js", ".ts", ".rb", ".ex", ".exs"}
 TEXT = CODE | {".md", ".toml", ".yml", ".yaml", ".mk", ".json", ".map", ".txt", ".cfg"}
-WITHOUT_TABS = {".py", ".md", ".sh", ".sql", ".toml", ".yml", ".yaml", ".js", ".ts", ".rb", ".ex", ".exs"}
+WITHOUT_TABS = {".py", ".md", ".sql", ".toml", ".yml", ".yaml", ".js", ".ts", ".rb", ".ex", ".exs"}
 #: Files that others have written, or that a program writes.
 FOREIGN = ("core/sqlite/include/", "conformance/fixtures/", "bench/results/", "bindings/python/src/knocker/_error_codes.py")
 
