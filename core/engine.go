@@ -140,6 +140,7 @@ func openEngine(path string, options Options) (*engine, error) {
 	e.registry.init()
 	e.wake = newWake(e)
 	e.background("checkpoint", e.checkpointLoop)
+	e.background("file lock watch", e.watchFile)
 	return e, nil
 }
 
@@ -336,9 +337,7 @@ func (e *engine) background(name string, task func()) {
 // can't be trusted.
 func (e *engine) fail(p *safe.PanicError) error {
 	err := &Error{Code: CodeInternal, Message: codeTable[CodeInternal].Message + " (" + p.Where + ")", Cause: p}
-	e.broken.CompareAndSwap(nil, err)
-	e.gate.Close(err)
-	e.wake.broadcast()
+	e.refuse(err)
 	return err
 }
 
