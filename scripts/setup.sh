@@ -22,15 +22,13 @@ go_version=$(go env GOVERSION 2>/dev/null) || stop "$(GOTOOLCHAIN=local GOWORK=o
 
 # Debian packages: what is looked for, the package that has it, what it is for.
 packages=(
-    "command gcc|gcc libc6-dev|compiles SQLite into the library"
+    "command gcc|gcc|compiles SQLite into the library"
     "header stdio.h|libc6-dev|compiles SQLite into the library"
     "command readelf|binutils|make check-lib reads the library's symbols with it"
     "command sqlite3|sqlite3|the tests look at files through a second process with it"
     "header sqlite3.h|libsqlite3-dev|make test-symbols links a host against the system's SQLite"
-    "command ruby|ruby|make test-symbols has a Ruby host"
-    "gem sqlite3|ruby-sqlite3|make test-symbols has a Ruby host"
-    "header sqlite3.h|libsqlite3-dev|make test-symbols links a program against the system's SQLite"
-    "library sqlite3 of Ruby|ruby ruby-sqlite3|make test-symbols loads the library into Ruby beside its SQLite"
+    "command ruby|ruby|make test-symbols loads the library into Ruby"
+    "gem sqlite3|ruby-sqlite3|make test-symbols has Ruby's SQLite beside the library"
     "module venv|python3-venv|makes .venv, where the Python tools go"
 )
 
@@ -39,7 +37,6 @@ present() { # "command NAME", "header NAME", "gem NAME" or "module NAME"
     "command "*) command -v "${1#* }" >/dev/null ;;
     "header "*) echo "#include <${1#* }>" | "${CC:-gcc}" -E - >/dev/null 2>&1 ;;
     "gem "*) ruby -e "require '${1#* }'" 2>/dev/null ;;
-    "library "*) what=${1#* } && ruby -e "require '${what%% *}'" 2>/dev/null ;;
     "module "*) "$python" -c "import ensurepip, ${1#* }" 2>/dev/null ;;
     esac
 }
@@ -48,9 +45,8 @@ missing=()
 for row in "${packages[@]}"; do
     IFS='|' read -r what package why <<<"$row"
     if ! present "$what"; then
-        say "${what#* } is missing ($why)"
-        # shellcheck disable=SC2206 # a row may name two packages
-        missing+=($package)
+        say "$what is missing ($why)"
+        missing+=("$package")
     fi
 done
 if [ ${#missing[@]} -gt 0 ]; then
