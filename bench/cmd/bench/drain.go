@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/knocker-dev/knocker/bench/internal/load"
 	"github.com/knocker-dev/knocker/core"
@@ -18,10 +17,7 @@ func drainWrite(b *bench) (outcome, error) { return b.drain(true, load.Write) }
 const manyHandlers = 8
 
 func (b *bench) drain(writes bool, handle func(*core.Event, *core.Tx) error) (outcome, error) {
-	n := 12000
-	if b.quick {
-		n = 3072
-	}
+	n := int(25000 * b.runLength().Seconds()) // more than can be drained in a run
 	full, err := b.fill(n)
 	if err != nil {
 		return outcome{}, err
@@ -47,7 +43,7 @@ func (b *bench) drain(writes bool, handle func(*core.Event, *core.Tx) error) (ou
 				return err
 			}
 			defer remove(path)
-			run, err := b.limitDrain(path, synchronous, 32, n)
+			run, err := b.limitDrain(path, synchronous, 32)
 			s.add(name, run.Rate())
 			return err
 		}
@@ -66,15 +62,15 @@ func (b *bench) drainOnce(path string, n, concurrency int, writes bool, handle f
 	if err != nil {
 		return load.Run{}, err
 	}
-	run, err := load.Drain(inbox, n, concurrency, 30*time.Second, handle)
+	run, err := load.Drain(inbox, n, concurrency, b.runLength(), handle)
 	if closing := inbox.Close(); err == nil {
 		err = closing
 	}
 	if err == nil {
-		err = checkDrained(path, n)
+		err = checkDrained(path, run.Rows)
 	}
 	if err == nil && writes {
-		err = checkCounts(path, n, map[string]string{"rows of the handlers": "SELECT count(*) FROM app_rows"})
+		err = checkCounts(path, run.Rows, map[string]string{"rows of the handlers": "SELECT count(*) FROM app_rows"})
 	}
 	return run, err
 }

@@ -140,8 +140,8 @@ func checkDrained(path string, n int) error {
 	return checkCounts(path, n, map[string]string{
 		"handled events":         "SELECT count(*) FROM knocker_events WHERE status = 'handled' AND attempt_count = 1",
 		"handled attempts":       "SELECT count(DISTINCT event_id) FROM knocker_attempts WHERE outcome = 'handled'",
-		"events less live jobs":  "SELECT (SELECT count(*) FROM knocker_events) - (SELECT count(*) FROM _honker_live)",
-		"deliveries with bodies": "SELECT count(*) FROM knocker_deliveries WHERE length(body_blob) > 0",
+		"jobs gone":              "SELECT (SELECT count(*) FROM knocker_events) - (SELECT count(*) FROM _honker_live)",
+		"handled events' bodies": "SELECT count(*) FROM knocker_events e JOIN knocker_deliveries d ON d.id = e.delivery_id WHERE e.status = 'handled' AND length(d.body_blob) = 2048",
 	})
 }
 

@@ -13,7 +13,7 @@ import (
 // openLength is how long an open loop runs: p99 needs some thousand arrivals.
 func (b *bench) openLength() time.Duration {
 	if b.quick {
-		return 900 * time.Millisecond
+		return 700 * time.Millisecond
 	}
 	return 3 * time.Second
 }
@@ -21,7 +21,7 @@ func (b *bench) openLength() time.Duration {
 // slowHandlers sends at half the capacity, with and without handlers that think
 // for 200 ms before they write.
 func slowHandlers(b *bench) (outcome, error) {
-	probe, _, err := b.receive(64, load.Requests(30000), 500*time.Millisecond)
+	probe, _, err := b.receive(64, load.Requests(6000), 400*time.Millisecond)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -147,7 +147,7 @@ func (b *bench) flooded(forged bool) (run load.Run, sent float64, err error) {
 	}
 	defer inbox.Close()
 	length := b.openLength()
-	valid := load.Requests(int(30000 * length.Seconds()))
+	valid := load.Requests(int(15000 * length.Seconds()))
 	var invalid []load.Request
 	if forged {
 		invalid = load.Forged(int(forgedRate * length.Seconds()))

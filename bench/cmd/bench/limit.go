@@ -113,14 +113,11 @@ func (b *bench) limitReceive(path, synchronous string, batch int, length time.Du
 	return run, err
 }
 
-// limitDrain does the writes of a claim and of "handled" for n jobs.
-func (b *bench) limitDrain(path, synchronous string, batch, n int) (load.Run, error) {
-	run, err := b.runLimit("drain", path, synchronous, strconv.Itoa(batch), "30")
-	if err == nil && run.Rows != n {
-		err = fmt.Errorf("the limit drained %d of %d", run.Rows, n)
-	}
+// limitDrain does the writes of a claim and of "handled" job by job.
+func (b *bench) limitDrain(path, synchronous string, batch int) (load.Run, error) {
+	run, err := b.runLimit("drain", path, synchronous, strconv.Itoa(batch), seconds(b.runLength()))
 	if err == nil {
-		err = checkDrained(path, n)
+		err = checkDrained(path, run.Rows)
 	}
 	return run, err
 }

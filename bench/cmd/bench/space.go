@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/knocker-dev/knocker/bench/internal/load"
-	"github.com/knocker-dev/knocker/core"
 	"github.com/knocker-dev/knocker/core/sqlite"
 )
 
@@ -59,7 +58,7 @@ func childMemory(path string, n int) error {
 		if _, err := load.Closed(inbox, 32, load.Requests(memoryChunk), time.Minute); err != nil {
 			return err
 		}
-		if _, err := load.Drain(inbox, memoryChunk, 4, time.Minute, func(*core.Event, *core.Tx) error { return nil }); err != nil {
+		if err := load.DrainAll(inbox, memoryChunk, 4); err != nil {
 			return err
 		}
 	}
@@ -110,7 +109,7 @@ func disk(b *bench) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	if _, err := load.Drain(inbox, n, 4, time.Minute, func(*core.Event, *core.Tx) error { return nil }); err != nil {
+	if err := load.DrainAll(inbox, n, 4); err != nil {
 		return outcome{}, err
 	}
 	if err := checkDrained(path, n); err != nil {

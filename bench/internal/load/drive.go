@@ -79,7 +79,7 @@ func OpenLoop(requests []Request, perSecond float64, send func(*Request) error) 
 	errs := make([]error, len(requests))
 	var wg sync.WaitGroup
 	start := time.Now()
-	for i := 0; i < len(requests); {
+	for i := range requests {
 		due := start.Add(time.Duration(float64(i) / perSecond * float64(time.Second)))
 		if wait := time.Until(due); wait > 0 {
 			time.Sleep(wait)
@@ -90,7 +90,6 @@ func OpenLoop(requests []Request, perSecond float64, send func(*Request) error) 
 			errs[i] = send(&requests[i])
 			took[i] = time.Since(due)
 		}()
-		i++
 	}
 	wg.Wait()
 	return took, errors.Join(errs...)
