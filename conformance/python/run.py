@@ -2,10 +2,11 @@
 
     python conformance/python/run.py [FILE_OR_DIRECTORY ...]
 
-Defaults to conformance/fixtures. A file holds one case or a list of them; a
-case's provider is its folder's name under "fixtures", else its file's. Prints
-each failure; the last line is "N passed, N failed", and the exit status is 1 if
-any failed.
+Defaults to conformance/fixtures and conformance/sequences. A file holds one case
+or a list of them; a case's provider is its folder's name under "fixtures", else
+its file's. A case with "requests" is a sequence: how many events it must make
+of them. Prints each failure; the last line is "N passed, N failed", and the exit
+status is 1 if any failed.
 """
 
 from __future__ import annotations
@@ -47,18 +48,19 @@ def body_of(request: Dict[str, Any]) -> bytes:
     return str(request.get("body") or "").encode("utf-8")
 
 
-def endpoint_for(webhooks: knocker.Knocker, name: str, provider: str, case: Dict[str, Any]) -> knocker.Endpoint:
+def endpoint_for(
+    webhooks: knocker.Knocker, name: str, provider: str, request: Dict[str, Any], valid: bool
+) -> knocker.Endpoint:
     """Add the case's endpoint.
 
     A case may show that an empty secret never matches. The inbox refuses such
     an endpoint, so there a secret that nobody knows takes its place.
     """
-    request = case["request"]
     options = dict(request.get("provider_options") or {})
     try:
         return webhooks.endpoint(name, provider=provider, secrets=request.get("secrets"), provider_options=options)
     except knocker.InvalidSecretError:
-        if case["expected"]["signature_valid"]:
+        if valid:
             raise
         stranger = secrets.token_hex(32)
         return webhooks.endpoint(name, provider=provider, secrets=stranger, provider_options=options)
@@ -73,17 +75,32 @@ class Differences(List[str]):
             self.append(f"{what}: expected {want!r}, got {got!r}")
 
 
+def receive(
+    webhooks: knocker.Knocker, name: str, provider: str, request: Dict[str, Any], valid: bool
+) -> knocker.Result:
+    """Receive one request at its time."""
+    webhooks.set_clock(request["now_s"])
+    endpoint = endpoint_for(webhooks, name, provider, request, valid)
+    return endpoint.receive(
+        body_of(request), request.get("headers"), request.get("query"), method=request.get("method")
+    )
+
+
+def run_sequence(webhooks: knocker.Knocker, name: str, provider: str, case: Dict[str, Any]) -> Differences:
+    """Receive requests in turn and count what they became."""
+    results = [receive(webhooks, name, provider, request, True) for request in case["requests"]]
+    differences = Differences()
+    differences.equal("status codes", set(), {result.status_code for result in results} - {200, 202, 204})
+    differences.equal("deliveries", case["expected"]["deliveries"], len({result.delivery_id for result in results}))
+    events = {event_id for result in results for event_id in result.event_ids}
+    differences.equal("events", case["expected"]["events"], len(events))
+    return differences
+
+
 def run_case(webhooks: knocker.Knocker, name: str, provider: str, case: Dict[str, Any]) -> Differences:
     """Receive one case's request and compare."""
-    request, expected = case["request"], case["expected"]
-    webhooks.set_clock(request["now_s"])
-    endpoint = endpoint_for(webhooks, name, provider, case)
-    result = endpoint.receive(
-        body_of(request),
-        request.get("headers"),
-        request.get("query"),
-        method=request.get("method"),
-    )
+    expected = case["expected"]
+    result = receive(webhooks, name, provider, case["request"], expected["signature_valid"])
     differences = Differences()
     check_validity(differences, webhooks, expected, result)
     handshake = expected.get("handshake")
@@ -150,14 +167,15 @@ def check_reason(differences: Differences, want: str, got: Optional[str]) -> Non
 
 def main(arguments: List[str]) -> int:
     """Run all cases."""
-    paths = [Path(argument) for argument in arguments] or [ROOT / "conformance" / "fixtures"]
+    paths = [Path(argument) for argument in arguments] or [ROOT / "conformance" / name for name in ("fixtures", "sequences")]
     passed = failed = 0
     with tempfile.TemporaryDirectory() as folder, knocker.open(
         Path(folder) / "conformance.db", clock={"now_s": 1}
     ) as webhooks:
         for number, (provider, file, case) in enumerate(load(paths)):
             try:
-                differences = run_case(webhooks, f"case-{number}", provider, case)
+                run = run_sequence if "requests" in case else run_case
+                differences = run(webhooks, f"case-{number}", provider, case)
             except knocker.KnockerError as error:
                 differences = Differences([str(error)])
             if differences:
