@@ -14,6 +14,8 @@ FUZZTIME ?= 60s
 RUN      ?=
 
 export GO_TAGS PYTHON
+# A build must not depend on who owns the checkout, which git asks about.
+export GOFLAGS := $(strip $(filter-out -buildvcs=%,$(GOFLAGS)) -buildvcs=false)
 export PYTHONPATH := $(CURDIR)/bindings/python/src
 
 .DEFAULT_GOAL := help
