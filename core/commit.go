@@ -79,7 +79,9 @@ func refusal(item any) bool { return item.(*receipt).kind == KindRejected }
 
 // commitBatch stores a batch in the open transaction. What one member does
 // wrong (a trigger of the application, a deferred foreign key) must not cost
-// the others their receipt: they run again one by one.
+// the others their receipt: then nothing of the batch is kept and they run
+// again one by one. Savepoints would tell them apart too, but a savepoint keeps
+// a copy of every page its member touches, which costs more than the member.
 func (e *engine) commitBatch(c *sqlite.Conn, batch []*receipt) {
 	guilty, err := e.tryBatch(c, batch)
 	if err == nil {
@@ -109,12 +111,15 @@ func (e *engine) commitBatch(c *sqlite.Conn, batch []*receipt) {
 	}
 }
 
-// isolated tells errors that belong to one member from those of the file.
-func isolated(err error) bool { return sqlite.CodeOf(err) == sqlite.CodeConstraint }
+// isolated tells errors that belong to one member (a constraint, an endpoint
+// that is gone) from those of the file.
+func isolated(err error) bool {
+	code := sqlite.CodeOf(err)
+	return code == 0 || code == sqlite.CodeConstraint
+}
 
-// tryBatch writes every member in a savepoint of its own and commits. It fails
-// when the transaction is gone or can't be committed, naming the member whose
-// statement ended it, if one did.
+// tryBatch writes every member and commits. At the first error it stops, naming
+// the member whose statement it was; what was written is then of no use.
 func (e *engine) tryBatch(c *sqlite.Conn, batch []*receipt) (guilty *receipt, err error) {
 	if err := e.checkSchema(c); err != nil {
 		return nil, err
@@ -123,25 +128,11 @@ func (e *engine) tryBatch(c *sqlite.Conn, batch []*receipt) (guilty *receipt, er
 	if err := ids.read(c); err != nil {
 		return nil, err
 	}
-	stored := 0
 	for _, r := range batch {
-		err := e.writeMember(c, r, &ids, len(batch) > 1)
-		if err != nil && !c.InTransaction() {
+		if err := r.write(c, &ids); err != nil {
 			return r, err
 		}
-		if err == nil {
-			r.err = nil
-			stored++
-			continue
-		}
-		if len(batch) == 1 {
-			return r, err
-		}
-		r.err = fromSQLite(err)
-	}
-	if stored == 0 {
-		rollback(c)
-		return nil, nil
+		r.err = nil
 	}
 	if _, err = c.Exec("COMMIT"); err != nil {
 		return nil, err
@@ -149,27 +140,6 @@ func (e *engine) tryBatch(c *sqlite.Conn, batch []*receipt) (guilty *receipt, er
 	e.counters.commits.Add(1)
 	e.committed(c)
 	return nil, nil
-}
-
-func (e *engine) writeMember(c *sqlite.Conn, r *receipt, ids *sequences, shared bool) error {
-	if !shared {
-		return r.write(c, ids)
-	}
-	if _, err := c.Exec("SAVEPOINT receipt"); err != nil {
-		return err
-	}
-	err := r.write(c, ids)
-	if err != nil && c.InTransaction() {
-		if _, undo := c.Exec("ROLLBACK TO receipt"); undo != nil {
-			return undo
-		}
-	}
-	if c.InTransaction() {
-		if _, release := c.Exec("RELEASE receipt"); release != nil {
-			return release
-		}
-	}
-	return err
 }
 
 // sequences hands out the next ids. They are known before the rows exist, so
@@ -300,10 +270,15 @@ func (r *receipt) writeDelivery(c *sqlite.Conn, id int64, events []int64) error 
 func (e *engine) announce(batch []*receipt, took time.Duration) {
 	queued, stored := false, 0
 	for _, r := range batch {
-		if code := CodeOf(r.err); code == CodeUnknownEndpoint {
+		switch CodeOf(r.err) {
+		case "":
+		case CodeUnknownEndpoint:
 			e.endpoints.drop(r.endpoint.Name)
 			continue
-		} else if code != "" {
+		case CodeEndpointDisabled:
+			r.endpoint.disabled.Store(true)
+			continue
+		default:
 			continue
 		}
 		stored++

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/knocker-dev/knocker/core/input"
 	"github.com/knocker-dev/knocker/core/provider"
@@ -22,6 +23,11 @@ type endpointState struct {
 	maxBodyBytes int64
 	retry        RetryPolicy
 	redact       redaction
+
+	// disabled is set when a receipt met a row that another process has
+	// disabled: from then on the row is looked at before each receipt, so that
+	// requests to a disabled endpoint don't break up other endpoints' batches.
+	disabled atomic.Bool
 }
 
 // endpoints caches endpoints by name. What other processes change is noticed in
@@ -77,14 +83,20 @@ func scanEndpoint(r row) Endpoint {
 
 // endpoint returns what is known of a name, from memory or from the file.
 func (e *engine) endpoint(name string) (*endpointState, error) {
-	if s := e.endpoints.get(name); s != nil {
+	s := e.endpoints.get(name)
+	if s != nil && !s.disabled.Load() {
 		return s, nil
 	}
 	stored, err := e.storedEndpoint(name)
 	if err != nil {
 		return nil, err
 	}
-	s := e.newEndpointState(stored)
+	if s != nil && s.ID == stored.ID {
+		s.disabled.Store(!stored.Enabled)
+		return s, nil
+	}
+	s = e.newEndpointState(stored)
+	s.disabled.Store(!stored.Enabled)
 	e.endpoints.put(s)
 	return s, nil
 }

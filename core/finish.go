@@ -101,14 +101,20 @@ func (s *Step) finish(ctx context.Context, o Outcome) (string, error) {
 // finishHandled commits the application's writes together with "handled". A
 // handler that never used its transaction gets a short one.
 func (s *Step) finishHandled(ctx context.Context, more bool) (string, error) {
-	if err := s.begin(ctx, 0); err != nil {
+	var err error
+	if s.tx == nil {
+		if err = s.enter(ctx, s.home, 0, false); err == nil {
+			err = s.opened()
+		}
+	}
+	if err != nil {
 		if s.ended != "" {
 			return "lost", err
 		}
 		return s.undone(ctx, err)
 	}
 	c := s.w.e.handlers
-	err := s.w.e.settle(c, s.claim, StatusHandled, "", s.duration())
+	err = s.w.e.settle(c, s.claim, StatusHandled, "", s.duration())
 	held := true
 	if err == nil {
 		held, err = queue.Acknowledge(c, s.claim.key)

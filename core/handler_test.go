@@ -353,3 +353,29 @@ func TestHandlerLookup(t *testing.T) {
 		}
 	}
 }
+
+// A stop ends within its deadline also while one handler holds the transaction
+// and another waits for it.
+func TestStopIsBounded(t *testing.T) {
+	inbox := withEndpoint(t, core.Options{MaxTransaction: time.Minute, BusyTimeout: time.Minute})
+	receive(t, inbox, "a")
+	receive(t, inbox, "b")
+	register(t, inbox)
+	w := openWorker(t, inbox, core.WorkerOptions{Concurrency: 2})
+	holder, waiting := next(t, w, 0), next(t, w, 0)
+	if err := holder.Begin(background, 0); err != nil {
+		t.Fatal(err)
+	}
+	met := make(chan error, 1)
+	go func() { met <- waiting.Begin(background, 0) }()
+	time.Sleep(50 * time.Millisecond)
+	start := time.Now()
+	r, err := w.Stop(background, 100*time.Millisecond)
+	if err != nil || len(r.RolledBack) != 2 {
+		t.Fatalf("%+v %v", r, err)
+	}
+	if took := time.Since(start); took > 10*time.Second {
+		t.Fatal("the stop took", took)
+	}
+	wantCode(t, <-met, core.CodeStopped)
+}

@@ -87,6 +87,9 @@ func (e *engine) prepareReceipt(p *ReceiveParams) (*receipt, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.disabled.Load() {
+		return nil, fail(CodeEndpointDisabled, "endpoint %q is disabled", s.Name)
+	}
 	headers, err := input.Headers(p.Headers)
 	if err != nil {
 		return nil, named(p.Endpoint, err)

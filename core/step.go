@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -20,15 +21,17 @@ type Step struct {
 	timeout time.Duration
 	timer   *time.Timer
 
-	// over is closed when the step ends for whatever reason.
-	over chan struct{}
+	// over is closed when the step ends for whatever reason; endOver closes it.
+	over    chan struct{}
+	endOver sync.Once
 
-	mu       sync.Mutex
-	tx       *transaction // open transaction, or nil
-	wrote    bool         // the transaction was open at some time
-	ended    Code         // why no more can be done; "": running
-	finished bool
-	gaveWay  uint64 // home whose transaction its first use of tx met
+	mu        sync.Mutex
+	tx        *transaction // open transaction, or nil
+	wrote     bool         // the transaction was open at some time
+	ended     Code         // why no more can be done; "": running
+	finished  bool
+	savepoint bool   // in a transaction that is shared
+	gaveWay   uint64 // home whose transaction its first use of tx met
 }
 
 // transaction is the open write transaction of a step. Its watchdog may end it
@@ -166,12 +169,23 @@ func (s *Step) begin(ctx context.Context, blocks uint64) error {
 	if blocks != 0 {
 		home = blocks
 	}
-	if err := s.enter(ctx, home, blocks); err != nil {
+	if err := s.enter(ctx, home, blocks, true); err != nil {
 		return err
 	}
+	return s.opened()
+}
+
+// opened starts the watch over the transaction and checks the claim in it.
+func (s *Step) opened() error {
 	c := s.w.e.handlers
 	s.wrote = true
 	s.tx = s.watch()
+	select {
+	case <-s.over: // cut off in the moment that it got the writer
+		s.rollback("")
+		return fail(CodeStopped, "")
+	default:
+	}
 	gone, err := s.changed(c)
 	switch {
 	case err != nil:
@@ -184,14 +198,25 @@ func (s *Step) begin(ctx context.Context, blocks uint64) error {
 	return nil
 }
 
+// waiter waits for the writer until the step is over: a worker that stops does
+// not wait for it.
+func (s *Step) waiter(home, blocks uint64) *sqlite.Waiter {
+	w := sqlite.NewJoiner(home, blocks)
+	w.Abandon = s.over
+	return w
+}
+
 // enter gets the writer and an open transaction: one that an event before has
-// left open, in a savepoint, or a new one.
-func (s *Step) enter(ctx context.Context, home, blocks uint64) error {
+// left open, in a savepoint if the application will write in it, or a new one.
+func (s *Step) enter(ctx context.Context, home, blocks uint64, writes bool) error {
 	e := s.w.e
 	start := time.Now()
 	if e.unpark() {
 		e.gate.Adopt(home)
-	} else if err := e.gate.Wait(ctx, sqlite.NewJoiner(home, blocks), e.options.BusyTimeout); err != nil {
+	} else if err := e.gate.Wait(ctx, s.waiter(home, blocks), e.options.BusyTimeout); err != nil {
+		if errors.Is(err, sqlite.ErrAbandoned) {
+			return fail(CodeStopped, "")
+		}
 		err = fromGate(err)
 		if CodeOf(err) == CodeWouldDeadlock && !s.wrote {
 			s.gaveWay = blocks
@@ -201,6 +226,9 @@ func (s *Step) enter(ctx context.Context, home, blocks uint64) error {
 	c := e.handlers
 	if s.claim.alone && c.InTransaction() {
 		_ = e.commitShared()
+	}
+	if s.savepoint = writes && c.InTransaction(); !s.savepoint && c.InTransaction() {
+		return nil
 	}
 	sql := "SAVEPOINT knocker_step"
 	if !c.InTransaction() {
@@ -294,7 +322,7 @@ func (s *Step) rollback(reason Code) {
 	case !c.InTransaction(): // the statement took the members' work with it
 		e.loseShared()
 	default:
-		if c.Script("ROLLBACK TO knocker_step; RELEASE knocker_step") != nil {
+		if !s.savepoint || c.Script("ROLLBACK TO knocker_step; RELEASE knocker_step") != nil {
 			rollback(c)
 			e.loseShared()
 		} else {
@@ -315,8 +343,10 @@ func (s *Step) commit(more bool) (again bool, err error) {
 		if deferred { // only this step can have left it open
 			return false, &Error{Code: CodeSQLError, Message: "FOREIGN KEY constraint failed at the handler's commit"}
 		}
-		if _, err := c.Exec("RELEASE knocker_step"); err != nil {
-			return false, err
+		if s.savepoint {
+			if _, err := c.Exec("RELEASE knocker_step"); err != nil {
+				return false, err
+			}
 		}
 	} else if deferred || s.claim.alone || !more && !e.gate.Contended() {
 		if _, err := c.Exec("COMMIT"); err != nil {
@@ -368,26 +398,24 @@ func (s *Step) endedError() *Error {
 // end makes the step stale: its transaction is rolled back at once. It reports
 // whether the step was still running.
 func (s *Step) end(reason Code) bool {
+	s.closeOver()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.endLocked(reason)
+}
+
+func (s *Step) endLocked(reason Code) bool {
 	if s.finished || s.ended != "" {
 		return false
 	}
 	s.rollback(reason)
-	s.closeOver()
 	if reason == CodeLeaseLost {
 		s.w.e.counters.leasesLost.Add(1)
 	}
 	return true
 }
 
-func (s *Step) closeOver() {
-	select {
-	case <-s.over:
-	default:
-		close(s.over)
-	}
-}
+func (s *Step) closeOver() { s.endOver.Do(func() { close(s.over) }) }
 
 // timedOut counts the run as failed with handler_timeout; what the handler
 // still does is refused.

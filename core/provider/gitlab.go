@@ -10,7 +10,7 @@ func init() {
 		Name: "gitlab", Title: "GitLab",
 		Options: []Option{alsoSpelled(Option{Name: "mode", Type: Text, Default: "token", Allowed: []string{"token", "signing_token"},
 			Doc: "token compares X-Gitlab-Token; signing_token checks webhook-signature and nothing else."},
-			"signing_token", "signing-token", "signing", "signature", "hmac", "standard-webhooks")},
+			"signing_token", "signing-token", "signing", "signature", "hmac", "webhook-signature", "standard-webhooks")},
 		Headers:           []string{"X-Gitlab-Token", "webhook-signature", "webhook-timestamp", "webhook-id", "Idempotency-Key", "X-Gitlab-Event"},
 		Signature:         "token: none, the header equals the token; signing_token: HMAC-SHA256 as in Standard Webhooks",
 		Secret:            "the secret token, or the signing token (whsec_ + base64)",

@@ -1,5 +1,7 @@
 package provider
 
+import "github.com/tidwall/gjson"
+
 // Mailgun puts the signature into the body, over time and token only: the
 // event's data is not authenticated. Whoever holds one request can send other
 // data with it. The token is repeated in a retry, so it is no identity.
@@ -38,7 +40,17 @@ func buildMailgun(s *Settings) (Verifier, error) {
 func (v *mailgunVerifier) Redact() (headers, query []string) { return nil, nil }
 
 func (v *mailgunVerifier) Verify(r *Request) Verdict {
-	block := get(r.Body, "signature")
+	verdict := v.verify(r, get(r.Body, "signature"))
+	if verdict.Reason == SignatureMismatch {
+		// An event of a subaccount is signed with the account's key, too.
+		if parent := get(r.Body, "parent-signature"); parent.Exists() {
+			return v.verify(r, parent)
+		}
+	}
+	return verdict
+}
+
+func (v *mailgunVerifier) verify(r *Request, block gjson.Result) Verdict {
 	given, stamp, token := text(block.Get("signature")), scalar(block.Get("timestamp")), text(block.Get("token"))
 	switch {
 	case given == "":

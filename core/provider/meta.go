@@ -62,7 +62,6 @@ func (v metaVerifier) challenge(r *Request) Verdict {
 	challenge, _ := r.queryValue("hub.challenge")
 	if mode != "subscribe" || v.token == "" || !equalSecretText(v.token, given) {
 		refusal := refuse(BadVerifyToken)
-		refusal.Handshake = true
 		refusal.Response = &Response{StatusCode: 403}
 		return refusal
 	}

@@ -22,6 +22,7 @@ var (
 	ErrBusy          = errors.New("the writer stayed busy")
 	ErrWouldDeadlock = errors.New("the call would wait for a transaction of its own thread or loop")
 	ErrClosed        = errors.New("the writer is closed")
+	ErrAbandoned     = errors.New("nobody needs the turn any more")
 )
 
 // Gate is the one writer lock of a file in this process. It stands before both
@@ -42,6 +43,8 @@ type Gate struct {
 type Waiter struct {
 	Item any
 	Size int64
+	// Abandon, if it is not nil, ends the waiting with ErrAbandoned when closed.
+	Abandon <-chan struct{}
 
 	lane    Lane
 	home    uint64 // holder's home, once it has the turn
@@ -109,6 +112,8 @@ func (g *Gate) await(ctx context.Context, w *Waiter, timeout time.Duration) erro
 		cause = ErrBusy
 	case <-ctx.Done():
 		cause = context.Cause(ctx)
+	case <-w.Abandon:
+		cause = ErrAbandoned
 	}
 	g.mu.Lock()
 	left := w.waiting

@@ -1,0 +1,209 @@
+package core
+
+import (
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/knocker-dev/knocker/core/sqlite"
+	"github.com/knocker-dev/knocker/core/sqlite/filelock"
+	"github.com/knocker-dev/knocker/core/store"
+)
+
+// resolve follows symbolic links, so that one file has one engine; the file
+// itself need not exist yet.
+func resolve(path string) (string, error) {
+	if path == "" || path == ":memory:" {
+		return "", fail(CodeInvalidArgument, "path must name a file: the inbox has to outlive the process")
+	}
+	full, err := filepath.Abs(path)
+	if err == nil {
+		if real, err := filepath.EvalSymlinks(full); err == nil {
+			return real, nil
+		}
+		var dir string
+		if dir, err = filepath.EvalSymlinks(filepath.Dir(full)); err == nil {
+			return filepath.Join(dir, filepath.Base(full)), nil
+		}
+	}
+	return "", &Error{Code: CodeCannotOpen, Message: "the directory of " + path + " does not exist or can't be read: create it first", Cause: err}
+}
+
+func openEngine(path string, options Options) (*engine, error) {
+	routines, err := sqlite.Embedded()
+	if err != nil {
+		return nil, fromSQLite(err)
+	}
+	e := &engine{path: path, options: options, routines: routines, gate: &sqlite.Gate{},
+		workers: map[*Worker]struct{}{}, closing: make(chan struct{}), checkpoints: make(chan struct{}, 1)}
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return nil, fail(CodeCannotOpen, "%s is a directory, not a database file", path)
+	}
+	e.file, err = filelock.Prepare(path, filelock.Options{FileMode: options.FileMode, AllowNetwork: options.AllowNetworkFileSystem})
+	if err != nil {
+		return nil, fromFileLock(err)
+	}
+	if err := e.connect(); err != nil {
+		e.disconnect()
+		return nil, err
+	}
+	e.gate.OnWait(e.flush)
+	e.endpoints.init()
+	e.registry.init()
+	e.wake = newWake(e)
+	e.background("checkpoint", e.checkpointLoop)
+	e.background("file lock watch", e.watchFile)
+	return e, nil
+}
+
+func (e *engine) connect() error {
+	var err error
+	if e.receipts, err = e.open(); err != nil {
+		return err
+	}
+	if err := e.bootstrap(); err != nil {
+		return err
+	}
+	if e.handlers, err = e.open(); err != nil {
+		return err
+	}
+	if err := e.configure(e.handlers, "NORMAL"); err != nil {
+		return err
+	}
+	if err := e.handlers.Guard(); err != nil {
+		return fromSQLite(err)
+	}
+	e.readers.open = e.openReader
+	return nil
+}
+
+func (e *engine) open() (*sqlite.Conn, error) {
+	c, err := sqlite.Open(e.routines, e.path, sqlite.OpenReadWrite|sqlite.OpenCreate, e.options.VFS)
+	if err != nil {
+		return nil, describeOpen(e.path, err)
+	}
+	c.SetBusyTimeout(e.options.BusyTimeout)
+	return c, nil
+}
+
+// configure sets what a write connection runs with. synchronous is set after
+// WAL is on, because the embedded build's own default in WAL is NORMAL, and it
+// never changes: cached statements would lose the change. temp_store keeps what
+// savepoints remember in memory: it would go to a file in another directory.
+func (e *engine) configure(c *sqlite.Conn, synchronous string) error {
+	script := "PRAGMA temp_store = MEMORY; PRAGMA main.synchronous = " + synchronous + "; PRAGMA cache_size = -8192; PRAGMA fullfsync = 1; PRAGMA checkpoint_fullfsync = 1; PRAGMA foreign_keys = "
+	if e.options.NoForeignKeys {
+		script += "OFF"
+	} else {
+		script += "ON"
+	}
+	return fromSQLite(c.Script(script))
+}
+
+func (e *engine) openReader() (*sqlite.Conn, error) {
+	c, err := e.open()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.Script("PRAGMA temp_store = MEMORY; PRAGMA query_only = ON"); err != nil {
+		c.Close()
+		return nil, fromSQLite(err)
+	}
+	return c, nil
+}
+
+// bootstrap turns WAL on and makes the tables. Several processes may do it at
+// once: they wait for each other within the busy timeout.
+func (e *engine) bootstrap() error {
+	c := e.receipts
+	state, _, err := store.Inspect(c)
+	if err != nil {
+		return describeOpen(e.path, err)
+	}
+	if err := e.refuseState(state); err != nil {
+		return err
+	}
+	synchronous := "FULL"
+	if mode, err := e.journal(); err != nil {
+		return err
+	} else if mode != "wal" {
+		synchronous = "EXTRA"
+	}
+	if err := e.configure(c, synchronous); err != nil {
+		return err
+	}
+	if state != store.Current {
+		if err := e.createTables(); err != nil {
+			return err
+		}
+	}
+	e.cookie, err = store.Cookie(c)
+	return fromSQLite(err)
+}
+
+func (e *engine) refuseState(state store.State) error {
+	switch {
+	case state == store.TooNew:
+		return fail(CodeSchemaTooNew, "")
+	case state == store.Foreign:
+		return fail(CodeMigrationNeeded, "the file holds the tables of an inbox without a version; this release can't migrate it yet")
+	case state == store.Empty && e.options.Migrate == "never":
+		return fail(CodeSchemaMissing, "the file has no inbox yet and migrate=never forbids to make one")
+	case state == store.Older && e.options.Migrate == "never":
+		return fail(CodeMigrationNeeded, "")
+	}
+	return nil
+}
+
+// journal turns on WAL unless the file keeps its own mode. SQLite does not ask
+// the busy handler for this change, so the waiting is done here.
+func (e *engine) journal() (string, error) {
+	sql := "PRAGMA main.journal_mode = WAL"
+	if e.options.JournalMode == "keep" {
+		sql = "PRAGMA main.journal_mode"
+	}
+	for deadline := time.Now().Add(e.options.BusyTimeout); ; time.Sleep(2 * time.Millisecond) {
+		rows, err := e.receipts.Query(sql)
+		if sqlite.CodeOf(err) == sqlite.CodeBusy && time.Now().Before(deadline) {
+			continue
+		}
+		if err != nil {
+			return "", describeOpen(e.path, err)
+		}
+		rows.Next()
+		mode := rows.Text(0)
+		if e.options.JournalMode != "keep" && mode != "wal" {
+			return "", fail(CodeCannotOpen, "%s stays in journal mode %q: its file system can't share memory between processes. Use journal_mode=keep or another directory", e.path, mode)
+		}
+		return mode, nil
+	}
+}
+
+func (e *engine) createTables() error {
+	c := e.receipts
+	if _, err := c.Exec("BEGIN IMMEDIATE"); err != nil {
+		return describeOpen(e.path, err)
+	}
+	// Another process may have been first.
+	state, _, err := store.Inspect(c)
+	if err == nil {
+		err = e.refuseState(state)
+	}
+	if err == nil && state != store.Current {
+		err = store.Bootstrap(c)
+	}
+	if err == nil {
+		_, err = c.Exec("COMMIT")
+	}
+	if err != nil {
+		rollback(c)
+		return describeOpen(e.path, err)
+	}
+	return nil
+}
+
+func rollback(c *sqlite.Conn) {
+	if c.InTransaction() {
+		_, _ = c.Exec("ROLLBACK")
+	}
+}
