@@ -10,5 +10,6 @@ cp conformance/record/node/*.mjs conformance/record/node/package.json conformanc
 go run ./conformance/record plan >"$directory/plan.json"
 node "$directory/sign.mjs" "$directory/plan.json" >"$directory/signed.json"
 go run ./conformance/record write "$directory/signed.json"
+node "$directory/extra.mjs" conformance/fixtures
 go run ./conformance/verify -strict conformance/fixtures
 node "$directory/check.mjs" conformance/fixtures

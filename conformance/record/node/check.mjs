@@ -106,6 +106,7 @@ const deliberate = [
   ["slack", /too new|future/, "the library bounds the past only; the documentation both sides"],
   ["standard-webhooks", /v1a/, "no reference library implements v1a"],
   ["box", /another secret stands first/, "the library ties each key to one header; during a rotation either may sign"],
+  ["adyen", /a second/, "the library gets parsed JSON, in which the second member has replaced the first"],
   ["openai|sendgrid|adyen|line|box", /last character cut off/, "the library decodes base64 without its padding; no sender writes it so"],
 ];
 
