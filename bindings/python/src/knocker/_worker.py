@@ -107,7 +107,7 @@ class Worker:
         """Handle what is due now, on this thread."""
         slot = self._new_slot()
         handled: List[Finished] = []
-        step = self._step({"wait_ms": 0})["step"]
+        step = None if self.stopping else self._step({"wait_ms": 0})["step"]
         while step is not None:
             outcome, error = slot.run(step)
             ends = _ends_the_worker(error)
