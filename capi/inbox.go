@@ -21,6 +21,7 @@ type inbox struct {
 
 	mu      sync.Mutex
 	closed  bool
+	hooks   *core.HookQueue // nil until they are asked for
 	workers map[uint64]*worker
 }
 

@@ -109,3 +109,30 @@ type ErrorReply struct {
 	Retryable  bool           `json:"retryable"`
 	Details    map[string]any `json:"details,omitempty"`
 }
+
+// WatchHooksRequest starts collecting hook events.
+type WatchHooksRequest struct {
+	Limit int `json:"limit" min:"1" max:"100000"`
+}
+
+// HooksReply is what poll_hooks answers.
+type HooksReply struct {
+	Events  []HookEvent `json:"events"`
+	Dropped int64       `json:"dropped"` // given way because nobody polled, since watch_hooks
+}
+
+// HookEvent is one thing that happened, without bodies or secrets.
+type HookEvent struct {
+	Kind       string      `json:"kind"`
+	AtMS       int64       `json:"at_ms"` // Unix milliseconds
+	Endpoint   NullText    `json:"endpoint"`
+	EventID    NullInteger `json:"event_id"`
+	Count      int64       `json:"count"`       // of a batch, else 0
+	DurationMS float64     `json:"duration_ms"` // of a handler or a commit, else 0
+	Code       NullText    `json:"code"`
+}
+
+// BackupRequest names the file to make.
+type BackupRequest struct {
+	Path string `json:"path" required:"true"`
+}
