@@ -1,11 +1,14 @@
 package core_test
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/knocker-dev/knocker/core"
 )
@@ -176,5 +179,62 @@ func TestTooLarge(t *testing.T) {
 	d, err := inbox.GetDelivery(background, r.DeliveryID)
 	if err != nil || d.Kind != "too_large" || len(d.Body) != 0 || d.BodyBytes != 27 {
 		t.Fatalf("%+v %v", d, err)
+	}
+}
+
+// Every filter selects what it says, newest first, and pages join without a gap.
+func TestListEvents(t *testing.T) {
+	c := newClock()
+	inbox := open(t, core.Options{Source: core.Source{Now: c.now}})
+	addHooks(t, inbox, core.EndpointParams{})
+	for n := range 30 {
+		if _, err := inbox.Receive(background, request(fmt.Sprint("id", n), []string{"invoice.paid", "invoice.made", "order"}[n%3])); err != nil {
+			t.Fatal(err)
+		}
+		if n%4 == 0 {
+			c.advance(time.Second)
+		}
+	}
+	for name, want := range map[string]struct {
+		filter core.EventFilter
+		count  int
+	}{
+		"all":         {core.EventFilter{}, 30},
+		"endpoint":    {core.EventFilter{Endpoint: "hooks"}, 30},
+		"no endpoint": {core.EventFilter{Endpoint: "none"}, 0},
+		"status":      {core.EventFilter{Status: "received"}, 30},
+		"other":       {core.EventFilter{Status: "dead"}, 0},
+		"type":        {core.EventFilter{EventType: "order"}, 10},
+		"prefix":      {core.EventFilter{EventType: "invoice.*"}, 20},
+		"any type":    {core.EventFilter{EventType: "*"}, 30},
+		"identity":    {core.EventFilter{DedupeKey: "id7"}, 1},
+		"since":       {core.EventFilter{Since: 1767225600 + 3}, 21},
+		"until":       {core.EventFilter{Until: 1767225600 + 3}, 9},
+		"both":        {core.EventFilter{Status: "received", Endpoint: "hooks", EventType: "invoice.*"}, 20},
+	} {
+		for _, limit := range []int{0, 7, 10} {
+			filter := want.filter
+			filter.Limit = limit
+			var ids []int64
+			for {
+				page, next, err := inbox.ListEvents(background, filter)
+				if err != nil {
+					t.Fatal(name, err)
+				}
+				for _, e := range page {
+					ids = append(ids, e.ID)
+				}
+				if filter.Cursor = next; next == "" {
+					break
+				}
+			}
+			if len(ids) != want.count || !slices.IsSortedFunc(ids, func(a, b int64) int { return int(b - a) }) {
+				t.Errorf("%s by %d: %v", name, limit, ids)
+			}
+		}
+	}
+	for _, filter := range []core.EventFilter{{Limit: 1001}, {Limit: -1}, {Status: "lost"}, {Cursor: "?"}} {
+		_, _, err := inbox.ListEvents(background, filter)
+		wantCode(t, err, core.CodeInvalidArgument)
 	}
 }

@@ -1,10 +1,12 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/knocker-dev/knocker/core/sqlite"
@@ -147,13 +149,13 @@ func (i *Inbox) ListEvents(_ context.Context, f EventFilter) (list []Event, next
 		}
 		q.add("e.status = ?", f.Status)
 	}
-	if prefix, ok := strings.CutSuffix(f.EventType, "*"); ok {
-		q.add("substr(e.event_type, 1, ?) = ?", len([]rune(prefix)), prefix)
-	} else if f.EventType != "" {
+	prefix, isPrefix := strings.CutSuffix(f.EventType, "*")
+	if f.EventType != "" && !isPrefix {
 		q.add("e.event_type = ?", f.EventType)
 	}
 	if f.DedupeKey != "" {
-		q.add("e.dedupe_key = ?", f.DedupeKey)
+		// The index of identities begins with the endpoint.
+		q.add("e.dedupe_key = ? AND e.endpoint_id IN (SELECT id FROM main.knocker_endpoints)", f.DedupeKey)
 	}
 	if err := q.addTimes("e", f.Since, f.Until, f.Cursor); err != nil {
 		return nil, "", err
@@ -163,20 +165,58 @@ func (i *Inbox) ListEvents(_ context.Context, f EventFilter) (list []Event, next
 		sql = selectEvent
 	}
 	list = []Event{}
-	err = i.e.read(func(c *sqlite.Conn) error {
-		rows, err := c.Query(sql+q.sql()+" ORDER BY e.received_at DESC, e.id DESC LIMIT ?", append(q.args, f.Limit)...)
-		if err != nil {
-			return err
+	err = i.e.snapshot(func(c *sqlite.Conn) (err error) {
+		if isPrefix && prefix != "" {
+			list, err = listPrefix(c, sql, q, prefix, f.Limit)
+		} else {
+			list, err = listEvents(c, sql, q, f.Limit)
 		}
-		for rows.Next() {
-			list = append(list, scanEvent(rows))
-		}
-		return nil
+		return err
 	})
 	if n := len(list); n > 0 && n == f.Limit {
 		next = cursorAt(list[n-1].ReceivedAt, list[n-1].ID)
 	}
 	return list, next, err
+}
+
+func listEvents(c *sqlite.Conn, sql string, q conditions, limit int) ([]Event, error) {
+	list := []Event{}
+	rows, err := c.Query(sql+q.sql()+" ORDER BY e.received_at DESC, e.id DESC LIMIT ?", append(q.args[:len(q.args):len(q.args)], limit)...)
+	if err != nil {
+		return nil, err
+	}
+	for rows.Next() {
+		list = append(list, scanEvent(rows))
+	}
+	return list, nil
+}
+
+// listPrefix lists the newest of each type and keeps the newest of all. No index
+// has the events of a prefix in the order of time, but those of one type: so the
+// cost grows with the number of types, which are few, and not of events.
+func listPrefix(c *sqlite.Conn, sql string, q conditions, prefix string, limit int) ([]Event, error) {
+	types, err := c.Query(`WITH RECURSIVE types(name) AS (
+		SELECT min(event_type) FROM main.knocker_events WHERE event_type >= ?1
+		UNION ALL SELECT (SELECT min(event_type) FROM main.knocker_events WHERE event_type > types.name) FROM types
+		WHERE substr(types.name, 1, ?2) = ?1)
+		SELECT name FROM types WHERE substr(name, 1, ?2) = ?1`, prefix, len([]rune(prefix)))
+	if err != nil {
+		return nil, err
+	}
+	list := []Event{}
+	q.add("e.event_type = ?", nil)
+	for types.Next() {
+		q.args[len(q.args)-1] = types.Text(0)
+		found, err := listEvents(c, sql, q, limit)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, found...)
+	}
+	slices.SortFunc(list, func(a, b Event) int {
+		return cmp.Or(cmp.Compare(b.ReceivedAt, a.ReceivedAt), cmp.Compare(b.ID, a.ID))
+	})
+	return list[:min(limit, len(list))], nil
 }
 
 const deliverySelect = `SELECT d.id, p.name, coalesce(d.event_id, 0), d.kind, coalesce(d.reason, ''), d.received_at, coalesce(d.provider_event_id, ''),

@@ -17,9 +17,15 @@ const (
 	slowestLook = time.Second // safety: look for due jobs at least this often
 )
 
-// lookSeries are the pauses after a notification, ended by the first change.
-var lookSeries = []time.Duration{100 * time.Microsecond, 200 * time.Microsecond, 500 * time.Microsecond, time.Millisecond,
-	2 * time.Millisecond, 5 * time.Millisecond, 10 * time.Millisecond, 20 * time.Millisecond, 50 * time.Millisecond}
+// The looks after a notification, ended by the first change. Each pause is a
+// fraction of the time that has passed, so that a slow disk's commit is not
+// found much later than it took; a change that doesn't come is left to the poll.
+const (
+	firstLook = 50 * time.Microsecond
+	lookEvery = 10 // pause: the time since the notification through this
+	slowLook  = 1 * time.Millisecond
+	lookFor   = 100 * time.Millisecond
+)
 
 // wake tells waiting workers that there may be something to do: at once for
 // commits of this process, by PRAGMA data_version for those of others. Nothing
@@ -148,8 +154,8 @@ func (p *poller) pause() time.Duration {
 // series looks several times: the notification comes when the WAL is written,
 // and the commit is visible only after its fsync.
 func (p *poller) series() {
-	for _, wait := range lookSeries {
-		sqlite.Nap(wait)
+	for start := time.Now(); time.Since(start) < lookFor; {
+		sqlite.Nap(min(max(time.Since(start)/lookEvery, firstLook), slowLook))
 		if p.look() {
 			return
 		}

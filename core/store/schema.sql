@@ -38,7 +38,9 @@ CREATE TABLE IF NOT EXISTS knocker_events (
 CREATE UNIQUE INDEX IF NOT EXISTS knocker_events_identity
   ON knocker_events (endpoint_id, dedupe_key) WHERE dedupe_key IS NOT NULL;
 CREATE INDEX IF NOT EXISTS knocker_events_received ON knocker_events (received_at);
-CREATE INDEX IF NOT EXISTS knocker_events_status ON knocker_events (status, endpoint_id, received_at);
+CREATE INDEX IF NOT EXISTS knocker_events_endpoint ON knocker_events (endpoint_id, received_at);
+CREATE INDEX IF NOT EXISTS knocker_events_status ON knocker_events (status, received_at);
+CREATE INDEX IF NOT EXISTS knocker_events_type ON knocker_events (event_type, received_at) WHERE event_type IS NOT NULL;
 
 -- event_id is NULL for orphans; kind says why. For a batch it is the first
 -- item's event, and knocker_delivery_events holds all of them. body_bytes is
