@@ -121,7 +121,7 @@ def test_nothing_blocks_the_loop(webhooks: knocker.Knocker, endpoint: knocker.En
     def handler(event: knocker.Event, tx: knocker.Tx) -> None:
         tx.execute("CREATE TABLE app (id)")
         holding.set()
-        free.wait(1)
+        free.wait(1.5)
 
     endpoint.add_handler("hold", handler)
     endpoint.receive(body("hold", "hold"), HEADERS)
@@ -139,7 +139,7 @@ def test_nothing_blocks_the_loop(webhooks: knocker.Knocker, endpoint: knocker.En
             )
         )
 
-    assert asyncio.run(main()) < 0.5
+    assert asyncio.run(main()) < 1.0
     worker.join(10)
 
 
@@ -159,7 +159,7 @@ def test_async_handlers_run_on_the_loop_and_plain_ones_never(
     @endpoint.handle("plain")
     def plain(event: knocker.Event, tx: knocker.Tx) -> None:
         where["plain"] = threading.get_ident()
-        time.sleep(0.3)
+        time.sleep(1)
 
     async def main() -> None:
         first = await endpoint.areceive(body(1, "coroutine"), HEADERS)
@@ -168,7 +168,7 @@ def test_async_handlers_run_on_the_loop_and_plain_ones_never(
         assert where["coroutine"] == threading.get_ident()
         assert where["plain"] != threading.get_ident()
         assert where["rows"] == [(first.event_id,)]
-        assert longest < 0.25, "a plain handler ran on the loop"
+        assert longest < 0.8, "a plain handler ran on the loop"
 
     asyncio.run(main())
 
@@ -192,7 +192,7 @@ def test_a_loop_never_waits_for_its_own_handler(webhooks: knocker.Knocker, endpo
         began = time.monotonic()
         with pytest.raises(knocker.WouldDeadlockError, match="areceive") as caught:
             endpoint.receive(body("sync"), HEADERS)
-        assert time.monotonic() - began < 0.5
+        assert time.monotonic() - began < 2, "it waited until the receive timeout"
         assert (caught.value.http_status, caught.value.retryable) == (503, True)
         for act in (
             lambda: webhooks.ignore(1),
