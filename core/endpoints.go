@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"maps"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -188,8 +189,15 @@ func unknownProvider(endpoint, name string) error {
 	return fail(CodeUnknownProvider, "%s", message)
 }
 
-// configure makes a verifier. Errors name the endpoint.
+// configure makes a verifier. Errors name the endpoint. The URL goes in as an
+// option, where a provider that signs it demands one.
 func configure(endpoint, name string, secrets any, options map[string]any, url string) (provider.Verifier, error) {
+	if url != "" && options["url"] == nil {
+		withURL := make(map[string]any, len(options)+1)
+		maps.Copy(withURL, options)
+		withURL["url"] = url
+		options = withURL
+	}
 	list, err := input.Secrets(secrets)
 	if err != nil {
 		return nil, named(endpoint, err)

@@ -163,7 +163,9 @@ func (s *endpointState) verifierFor(p *ReceiveParams) (provider.Verifier, error)
 		if name == "" {
 			return nil, fail(CodeNoVerifier, "endpoint %q: secrets or provider_options without a provider: name the provider", s.Name)
 		}
-		return configure(s.Name, name, p.Secrets, p.ProviderOptions, p.URL)
+		url := p.URL
+		orDefault(&url, s.url)
+		return configure(s.Name, name, p.Secrets, p.ProviderOptions, url)
 	case s.verifier == nil:
 		return nil, fail(CodeNoVerifier, "endpoint %q has no provider and secrets in this process, so nothing can verify the request: give them to add_endpoint or to the call (secrets are never stored)", s.Name)
 	}

@@ -1,5 +1,7 @@
 package provider
 
+import "bytes"
+
 // Figma puts its passcode into the body, so those bytes are masked in the
 // store. Source: Figma's "Webhooks V2".
 func init() {
@@ -26,10 +28,13 @@ func (v *figmaVerifier) Redact() (headers, query []string) { return nil, nil }
 func (v *figmaVerifier) Verify(r *Request) Verdict {
 	b := newBatch(r.Body)
 	passcode := b.root(r.Body).Get("passcode")
+	mask := secretSpans(r.Body, v.secrets)
 	if text(passcode) == "" {
-		return refuse(BadCredentials)
+		refusal := refuse(BadCredentials)
+		refusal.Mask = mask
+		return refusal
 	}
-	mask := []Span{b.inner(passcode.Raw)}
+	mask = append(mask, b.inner(passcode.Raw))
 	if !strictJSON(r.Body) || !distinctKeys(b.root(r.Body)) {
 		refusal := refuse(MalformedBody)
 		refusal.Mask = mask
@@ -45,4 +50,21 @@ func (v *figmaVerifier) Verify(r *Request) Verdict {
 	verdict.EventType = text(get(r.Body, "event_type"))
 	verdict.setIdentity(hashIdentity(r.Body), string(bodyHash), false)
 	return verdict
+}
+
+// secretSpans finds the secrets anywhere in a body: one that stands where it
+// does not belong must not be stored either.
+func secretSpans(body []byte, secrets []Secret) []Span {
+	var spans []Span
+	for _, secret := range secrets {
+		for from := 0; len(secret.Value) > 0; {
+			at := bytes.Index(body[from:], secret.Value)
+			if at < 0 {
+				break
+			}
+			spans = append(spans, Span{from + at, len(secret.Value)})
+			from += at + len(secret.Value)
+		}
+	}
+	return spans
 }

@@ -32,7 +32,7 @@ func (v *graphVerifier) Verify(r *Request) Verdict {
 	}
 	b := newBatch(r.Body)
 	list := b.root(r.Body).Get("value")
-	var mask []Span
+	mask := secretSpans(r.Body, v.secrets)
 	var reason Reason
 	if list.Exists() && (!strictJSON(r.Body) || !distinctKeys(b.root(r.Body))) {
 		reason = MalformedBody
