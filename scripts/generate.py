@@ -17,6 +17,7 @@ TAGS = "sqlite_fts5 sqlite_math_functions sqlite_dbstat"
 
 #: Generated file -> the command that writes it, run in the root.
 GENERATED: Dict[str, List[str]] = {
+    "docs/providers.md": ["go", "run", "./conformance/providers", "write"],
     "docs/errors.md": ["go", "run", "-tags", TAGS, "./core/cmd/errortable", "-update", "docs/errors.md"],
     "bindings/python/src/knocker/_error_codes.py": [sys.executable, "bindings/python/tools/generate_errors.py"],
 }

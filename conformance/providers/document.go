@@ -11,7 +11,7 @@ import (
 
 const introduction = `# Providers
 
-<!-- Generated from core/provider by: go run ./conformance/providers docs > docs/providers.md -->
+<!-- Generated from core/provider by: go run ./conformance/providers write -->
 
 A provider is how one sender signs, identifies and types its requests. Name it when you add an endpoint, with the
 secret that the sender gave you:

@@ -13,6 +13,6 @@ func TestPageIsCurrent(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(written, document()) {
-		t.Errorf("%s is not current: go run ./conformance/providers docs > %s", page, page)
+		t.Errorf("%s is not current: go run ./conformance/providers write", page)
 	}
 }

@@ -1,10 +1,12 @@
 // Command providers writes what the registry knows:
 //
-//	go run ./conformance/providers docs > docs/providers.md
+//	go run ./conformance/providers write
+//	go run ./conformance/providers docs
 //	go run ./conformance/providers json
 //	go run ./conformance/providers check
 //
-// docs is the documentation page, json the table from which bindings make
+// write writes the documentation page docs/providers.md, docs prints it, json is
+// the table from which bindings make
 // their lists, check fails if the page is not current.
 package main
 
@@ -21,9 +23,13 @@ const page = "docs/providers.md"
 
 func main() {
 	if len(os.Args) != 2 {
-		fail("usage: providers docs | json | check")
+		fail("usage: providers write | docs | json | check")
 	}
 	switch os.Args[1] {
+	case "write":
+		if err := os.WriteFile(page, document(), 0o644); err != nil {
+			fail(err.Error())
+		}
 	case "docs":
 		os.Stdout.Write(document())
 	case "json":
@@ -39,10 +45,10 @@ func main() {
 			fail(err.Error())
 		}
 		if !bytes.Equal(written, document()) {
-			fail(page + " is not current: go run ./conformance/providers docs > " + page)
+			fail(page + " is not current: go run ./conformance/providers write")
 		}
 	default:
-		fail("usage: providers docs | json | check")
+		fail("usage: providers write | docs | json | check")
 	}
 }
 

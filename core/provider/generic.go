@@ -18,7 +18,7 @@ func genericDescribe(s *Settings, signed bool) (func(*Request, *Verdict), error)
 	typeHeader := strings.ToLower(s.Text("event_type_header"))
 	idHeader := strings.ToLower(s.Text("event_id_header"))
 	for _, path := range []string{typePath, idPath} {
-		if strings.HasPrefix(path, "@") || strings.ContainsAny(path, "|#*?\x00") {
+		if !plainPath(path) {
 			return nil, invalidArgument("a path of provider %s is names and numbers joined by dots, such as data.items.0.id", s.Definition.Name)
 		}
 	}
@@ -41,4 +41,18 @@ func genericDescribe(s *Settings, signed bool) (func(*Request, *Verdict), error)
 			v.setIdentity(v.ProviderEventID, "body:"+idPath, signed)
 		}
 	}, nil
+}
+
+// plainPath allows names and numbers joined by dots, and nothing of the query
+// language behind them. A name that begins with @ is written \@.
+func plainPath(path string) bool {
+	if path == "" {
+		return true
+	}
+	for _, name := range strings.Split(path, ".") {
+		if name == "" || strings.ContainsRune("@!{[(", rune(name[0])) {
+			return false
+		}
+	}
+	return !strings.ContainsAny(path, "|#*?\x00")
 }
