@@ -1,5 +1,3 @@
-//go:build knocker_torture
-
 // Command lockcost measures what the file locks of core/sqlite/filelock cost a
 // program that has no other SQLite: the embedded copy alone, with the hooks and
 // without, with 1 and with 4 threads.
@@ -95,7 +93,7 @@ func measure(threads, length string) (float64, error) {
 		return 0, err
 	}
 	if filelock.Installed() == (os.Getenv("KNOCKER_CURE") == "off") {
-		return 0, fmt.Errorf("the hooks are not as KNOCKER_CURE=%s says", os.Getenv("KNOCKER_CURE"))
+		return 0, fmt.Errorf("the hooks are not as KNOCKER_CURE=%s says: build with -tags knocker_torture", os.Getenv("KNOCKER_CURE"))
 	}
 	var writer sync.Mutex
 	var wg sync.WaitGroup

@@ -67,7 +67,7 @@ func supervise(program []string, directory, mode string, limit time.Duration, ki
 		}()
 	}
 	// The time begins when both copies are at work in one process.
-	for wait := 0; wait < 600 && !(t.committed("main.", ".knocker") && t.committed("main.", ".host")); wait++ {
+	for wait := 0; wait < 600 && !t.broken() && !(t.committed("main.", ".knocker") && t.committed("main.", ".host")); wait++ {
 		time.Sleep(50 * time.Millisecond)
 	}
 	time.Sleep(limit / 4)
@@ -270,6 +270,13 @@ func (t *tally) fail(text string) {
 	if len(t.notes) < 8 {
 		t.notes = append(t.notes, "  "+text)
 	}
+}
+
+// broken tells of a run that has failed already.
+func (t *tally) broken() bool {
+	t.Lock()
+	defer t.Unlock()
+	return t.errors > 0
 }
 
 func firstLines(text string, n int) string {
