@@ -19,6 +19,15 @@ func eventAction(act func(*core.Inbox, context.Context, int64) error) func(*inbo
 }
 
 func replayDelivery(i *inbox, r *abi.DeliveryActionRequest) (any, error) {
-	id, err := i.core.ReplayDelivery(calledFrom(r.Caller), r.DeliveryID)
+	id, err := i.core.ReplayDelivery(calledFrom(r.Caller), r.DeliveryID, r.EventID)
 	return abi.EventIDReply{EventID: id}, err
+}
+
+func pruneEvents(i *inbox, r *abi.PruneEventsRequest) (any, error) {
+	return i.core.PruneEvents(calledFrom(r.Caller), core.PruneParams{Statuses: r.Statuses, OlderThan: r.OlderThan, Limit: r.Limit, Force: r.Force})
+}
+
+func pruneOrphanDeliveries(i *inbox, r *abi.PruneOrphansRequest) (any, error) {
+	out, err := i.core.PruneOrphanDeliveries(calledFrom(r.Caller), r.OlderThan, r.Limit)
+	return abi.PruneOrphansReply{DeliveriesPruned: out.DeliveriesPruned}, err
 }

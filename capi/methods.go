@@ -46,6 +46,8 @@ var methods = byName(
 	of("replay", eventAction((*core.Inbox).Replay)),
 	of("requeue", eventAction((*core.Inbox).Requeue)),
 	of("replay_delivery", replayDelivery),
+	of("prune_events", pruneEvents),
+	of("prune_orphan_deliveries", pruneOrphanDeliveries),
 	of("backup", backup),
 	of("watch_hooks", watchHooks),
 	of("poll_hooks", pollHooks),

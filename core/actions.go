@@ -58,20 +58,14 @@ func (i *Inbox) Requeue(ctx context.Context, eventID int64) error {
 	})
 }
 
-// ReplayDelivery replays the event of one delivery; the handler sees that
-// delivery's body, headers and query. Errors: not_found, not_linked,
-// invalid_state.
-func (i *Inbox) ReplayDelivery(ctx context.Context, deliveryID int64) (eventID int64, err error) {
+// ReplayDelivery replays an event with one of its deliveries: the handler sees
+// that delivery's body, headers and query, of a batch the event's own item.
+// event 0 is the delivery's event, of a batch its first. Errors: not_found,
+// not_linked, invalid_state.
+func (i *Inbox) ReplayDelivery(ctx context.Context, deliveryID, event int64) (eventID int64, err error) {
 	err = i.act(ctx, func(c *sqlite.Conn) error {
-		rows, err := c.Query("SELECT coalesce(event_id, 0) FROM main.knocker_deliveries WHERE id = ?", deliveryID)
-		if err != nil {
+		if eventID, err = linkedEvent(c, deliveryID, event); err != nil {
 			return err
-		}
-		if !rows.Next() {
-			return fail(CodeNotFound, "no delivery has id %d", deliveryID)
-		}
-		if eventID = rows.Int(0); eventID == 0 {
-			return fail(CodeNotLinked, "delivery %d belongs to no event", deliveryID)
 		}
 		status, _, err := eventStatus(c, eventID)
 		if err != nil {
@@ -83,6 +77,26 @@ func (i *Inbox) ReplayDelivery(ctx context.Context, deliveryID int64) (eventID i
 		return i.e.queueAnew(c, eventID, deliveryID)
 	})
 	return eventID, err
+}
+
+// linkedEvent finds the event of a delivery, or checks the one that is asked for.
+func linkedEvent(c *sqlite.Conn, deliveryID, event int64) (int64, error) {
+	rows, err := c.Query(`SELECT coalesce(d.event_id, 0), d.event_id = ?1 OR EXISTS
+		(SELECT 1 FROM main.knocker_delivery_events l WHERE l.delivery_id = d.id AND l.event_id = ?1) FROM main.knocker_deliveries d WHERE d.id = ?2`, event, deliveryID)
+	if err != nil {
+		return 0, err
+	}
+	switch {
+	case !rows.Next():
+		return 0, fail(CodeNotFound, "no delivery has id %d", deliveryID)
+	case rows.Int(0) == 0:
+		return 0, fail(CodeNotLinked, "delivery %d belongs to no event", deliveryID)
+	case event == 0:
+		return rows.Int(0), nil
+	case rows.Int(1) == 0:
+		return 0, fail(CodeNotLinked, "delivery %d does not belong to event %d", deliveryID, event)
+	}
+	return event, nil
 }
 
 // act runs an operator's action in one transaction on the FULL connection and

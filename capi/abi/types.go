@@ -260,7 +260,29 @@ type EventActionRequest struct {
 // DeliveryActionRequest names the delivery of an action.
 type DeliveryActionRequest struct {
 	DeliveryID int64 `json:"delivery_id" required:"true"`
+	EventID    int64 `json:"event_id" min:"1"` // of a batch: which of its events; left out, the first
 	Caller
+}
+
+// PruneEventsRequest removes old events that need no more processing.
+type PruneEventsRequest struct {
+	Statuses  []string `json:"statuses"`                   // "handled", "ignored"; left out, both
+	OlderThan int64    `json:"older_than" required:"true"` // Unix seconds, strictly
+	Limit     int      `json:"limit" min:"1" max:"1000"`   // left out, 1000
+	Force     bool     `json:"force"`                      // allows a cutoff younger than 8 days
+	Caller
+}
+
+// PruneOrphansRequest removes old deliveries without an event.
+type PruneOrphansRequest struct {
+	OlderThan int64 `json:"older_than" required:"true"`
+	Limit     int   `json:"limit" min:"1" max:"1000"`
+	Caller
+}
+
+// PruneOrphansReply counts what was removed.
+type PruneOrphansReply struct {
+	DeliveriesPruned int64 `json:"deliveries_pruned"`
 }
 
 // EventIDReply names the event that an action changed.
