@@ -16,20 +16,32 @@ var errNoColon = errors.New("is not user:password")
 func init() {
 	register(Definition{
 		Name: "postmark", Title: "Postmark",
+		Options: []Option{{Name: "header", Type: Text,
+			Doc: "Custom header of the webhook that carries the whole secret, instead of basic authentication."}},
 		Headers:           []string{"Authorization"},
-		Signature:         "none; basic authentication of the webhook URL",
-		Secret:            "user:password, as UTF-8 text",
+		Signature:         "none; basic authentication of the webhook URL, or a custom header",
+		Secret:            "user:password, as UTF-8 text; with the option header its value",
 		Identity:          "RecordType:ID for Bounce and SpamComplaint, Inbound:MessageID, else body_hash",
 		EventType:         "body:RecordType, Inbound without one",
 		SuccessStatus:     200,
 		CredentialHeaders: []string{"Authorization"},
 		Docs:              "https://postmarkapp.com/developer/webhooks/webhooks-overview",
 		Notes:             []string{"MessageID names the email: Delivery, Open, Click and Bounce share it."},
-		key:               basicKeyCheck,
-		build: func(s *Settings) (Verifier, error) {
-			return &credentialVerifier{"authorization", s.Secrets, basicCredential, describePostmark}, nil
-		},
+		build:             buildPostmark,
 	})
+}
+
+func buildPostmark(s *Settings) (Verifier, error) {
+	if s.Given("header") {
+		header, err := headerOption(s, "header")
+		return &tokenVerifier{header, s.Secrets, describePostmark}, err
+	}
+	for i, secret := range s.Secrets {
+		if err := basicKeyCheck(secret.Value); err != nil {
+			return nil, InvalidSecret(i+1, len(s.Secrets), err.Error())
+		}
+	}
+	return &credentialVerifier{"authorization", s.Secrets, basicCredential, describePostmark}, nil
 }
 
 func describePostmark(r *Request, v *Verdict) {
