@@ -40,7 +40,7 @@ func receivePython(b *bench) (outcome, error) {
 		s.add("python", run.Rate())
 		return err
 	}
-	if err := b.alternate(inPython, b.ourRun(s, 64, 30000)); err != nil {
+	if err := b.alternate(inPython, b.ourRun(s, 64, 20000)); err != nil {
 		return outcome{}, err
 	}
 	return outcome{ratio: load.Median(ratios(s["python"], s["ours"])), runs: s,
