@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/knocker-dev/knocker/core/sqlite"
+	"github.com/knocker-dev/knocker/core/sqlite/filelock"
 )
 
 // Backup copies the file to path as it is at one moment, while receiving goes
@@ -39,14 +40,17 @@ func (i *Inbox) Backup(_ context.Context, path string) error {
 }
 
 func (e *engine) backupTo(path string) error {
-	to, err := sqlite.Open(e.routines, path, sqlite.OpenReadWrite|sqlite.OpenCreate, e.options.VFS)
+	// Made here, because SQLite would make it readable for others at first.
+	file, err := filelock.Prepare(path, filelock.Options{FileMode: e.options.FileMode, AllowNetwork: true})
+	if err != nil {
+		return fromFileLock(err)
+	}
+	defer file.Release()
+	to, err := sqlite.Open(e.routines, path, sqlite.OpenReadWrite, e.options.VFS)
 	if err != nil {
 		return err
 	}
 	defer to.Close()
-	if err := os.Chmod(path, e.options.FileMode); err != nil {
-		return err
-	}
 	if err := to.Script("PRAGMA synchronous = FULL"); err != nil {
 		return err
 	}
