@@ -51,6 +51,9 @@ type Definition struct {
 	Headers   []string `json:"headers"`
 	Signature string   `json:"signature"`
 	Secret    string   `json:"secret"`
+	// SecretUse is "required", "optional" (only the handshake is answered
+	// without one) or "unused" (keys come in through options).
+	SecretUse string `json:"secret_use"`
 	// Tolerance is the default; ProviderTolerance the one of the provider's own
 	// library, where ours differs because an inbox must outlive clock skew.
 	Tolerance         *Tolerance `json:"tolerance"`
@@ -126,6 +129,7 @@ func withCommon(d Definition) Definition {
 	}
 	d.Options = append(d.Options, Option{Name: "url", Type: Text,
 		Doc: "Public URL of the route, exactly as the provider was given it. Only providers that sign the URL use it."})
+	d.SecretUse = [...]string{secretRequired: "required", secretOptional: "optional", secretUnused: "unused"}[d.secrets]
 	if d.SuccessStatus == 0 {
 		d.SuccessStatus = 204
 	}
