@@ -5,39 +5,6 @@ import (
 	"strings"
 )
 
-// basic-auth and bearer-token compare the Authorization header with what is
-// configured. Source: RFC 7617 and RFC 6750; the user name ends at the first
-// colon, the scheme's case does not matter, the rest's does.
-func init() {
-	register(Definition{
-		Name: "basic-auth", Title: "HTTP basic authentication",
-		Options:           genericOptions,
-		Headers:           []string{"Authorization"},
-		Signature:         "none; user name and password",
-		Secret:            "user:password, as UTF-8 text",
-		Identity:          "none unless configured",
-		EventType:         "body:type unless configured",
-		CredentialHeaders: []string{"Authorization"},
-		Notes:             []string{"Nothing but the credential is authenticated."},
-		Docs:              "https://www.rfc-editor.org/rfc/rfc7617",
-		key:               basicKeyCheck,
-		build:             buildGenericCredential(basicCredential),
-	})
-	register(Definition{
-		Name: "bearer-token", Title: "Bearer token",
-		Options:           genericOptions,
-		Headers:           []string{"Authorization"},
-		Signature:         "none; the token of the Authorization header",
-		Secret:            "the token, without \"Bearer\"",
-		Identity:          "none unless configured",
-		EventType:         "body:type unless configured",
-		CredentialHeaders: []string{"Authorization"},
-		Notes:             []string{"Nothing but the token is authenticated."},
-		Docs:              "https://www.rfc-editor.org/rfc/rfc6750",
-		build:             buildGenericCredential(bearerCredential),
-	})
-}
-
 // credentialVerifier compares what extract finds in one header.
 type credentialVerifier struct {
 	header   string // lower case

@@ -23,7 +23,6 @@ const (
 	UnknownTopic        Reason = "unknown_topic"
 	SecretExpired       Reason = "secret_expired"
 	NoSecret            Reason = "no_secret"
-	MissingURL          Reason = "missing_url"
 	HandshakeUnexpected Reason = "handshake_not_expected"
 	BadChallenge        Reason = "bad_challenge"
 	VerifierError       Reason = "verifier_error"
@@ -47,7 +46,6 @@ var sentences = map[Reason]string{
 	UnknownTopic:        "the message belongs to a topic that is not configured",
 	SecretExpired:       "every configured secret has passed its expiry time",
 	NoSecret:            "the endpoint has no secret yet, so only the provider's handshake is answered",
-	MissingURL:          "the provider signs the public URL and none is configured or passed",
 	HandshakeUnexpected: "a handshake arrived while none was expected",
 	BadChallenge:        "the challenge does not have the form that the provider sends",
 	VerifierError:       "the verification itself failed",
@@ -63,6 +61,6 @@ func Reasons() []Reason {
 		SignatureMismatch, TimestampTooOld, TimestampTooNew, MissingHeader, MalformedHeader,
 		MissingSignature, MissingTimestamp, BadCredentials, BadVerifyToken, BodyHashMismatch,
 		UnsignedBody, MalformedBody, UnknownKey, UntrustedCertURL, UnknownTopic, SecretExpired,
-		NoSecret, MissingURL, HandshakeUnexpected, BadChallenge, VerifierError,
+		NoSecret, HandshakeUnexpected, BadChallenge, VerifierError,
 	}
 }

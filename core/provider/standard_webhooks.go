@@ -223,3 +223,18 @@ func (v *standardVerifier) live(r *Request) bool {
 	}
 	return liveKeys(v.keys, r.Now)
 }
+
+// standardSender is the definition of a sender that follows Standard Webhooks.
+func standardSender(name, title, prefix, docs string, build func(*Settings) (Verifier, error), notes ...string) Definition {
+	return Definition{
+		Name: name, Title: title,
+		Headers:   []string{prefix + "id", prefix + "timestamp", prefix + "signature"},
+		Signature: "HMAC-SHA256 (v1), base64, over id + \".\" + time + \".\" + body",
+		Secret:    "whsec_ + base64",
+		Tolerance: &Tolerance{PastS: 300, FutureS: 300},
+		Identity:  "header:" + prefix + "id", IdentitySigned: true,
+		EventType: "body:type",
+		Docs:      docs, Notes: notes,
+		key: standardKeyCheck, build: build,
+	}
+}
