@@ -6,6 +6,7 @@ GO_TAGS ?= sqlite_fts5 sqlite_math_functions sqlite_dbstat
 PYTHON  ?= python3
 VENV    := .venv/bin
 MODULES := ./core/... ./capi/... ./bindings/go/... ./conformance/... ./bench/...
+SHARED  := ./core modernc.org/sqlite
 
 # Options of single targets, given as NAME=value.
 SECONDS  ?= 30
@@ -19,7 +20,8 @@ export GOFLAGS := $(strip $(filter-out -buildvcs=%,$(GOFLAGS)) -buildvcs=false)
 export PYTHONPATH := $(CURDIR)/bindings/python/src
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-go test-python test-symbols test-scripts conformance lint demo docs-test \
+.PHONY: help setup compile compile-plain compile-race test test-go test-python \
+        test-symbols test-scripts conformance lint demo docs-test \
         fuzz torture-two-sqlites test-filelock lock-cost generate check-generated lock clean
 
 include capi/build.mk
@@ -30,6 +32,16 @@ help: ## print this list
 
 setup: ## install what building and testing need, and say what that is
 	@scripts/setup.sh
+
+# SQLite is one file, which one core compiles: three builds of it side by side.
+compile: ## compile all that the tests need
+	@$(MAKE) --no-print-directory --jobs=3 lib compile-plain compile-race
+
+compile-plain: ## compile what all Go programs share
+	@$(GO) build -tags "$(GO_TAGS)" $(SHARED)
+
+compile-race: ## compile it with the race detector
+	@$(GO) build -race -tags "$(GO_TAGS)" $(SHARED)
 
 test: setup ## run every test; the last line is "N passed, N failed"
 	@$(PYTHON) scripts/test.py

@@ -26,7 +26,7 @@ class Step(NamedTuple):
 
 
 STEPS = (
-    Step("lib", limit=600, needed=True),
+    Step("compile", limit=900, needed=True),
     Step("check-lib"),
     Step("check-generated"),
     Step("lint"),
