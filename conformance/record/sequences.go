@@ -43,5 +43,17 @@ func (s *spec) sequences() []sequence {
 		count += max(1, len(e.want.items))
 	}
 	same.Expected = map[string]int{"deliveries": len(s.events), "events": count}
-	return []sequence{retried, same}
+	if s.regrouped == nil {
+		return []sequence{retried, same}
+	}
+	regrouped := sequence{Description: "a batch whose items come again in other groups"}
+	for i, body := range append([]string{first.body}, s.regrouped...) {
+		at := start
+		if s.fresh {
+			at = start.Add(time.Duration(i) * time.Minute)
+		}
+		regrouped.Requests = append(regrouped.Requests, s.request(s.sign(first, body, s.secret, at), at))
+	}
+	regrouped.Expected = map[string]int{"deliveries": 1 + len(s.regrouped), "events": len(first.want.items)}
+	return []sequence{retried, same, regrouped}
 }

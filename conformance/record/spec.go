@@ -16,6 +16,9 @@ type spec struct {
 	events   []event
 	// retry returns the body of the given attempt (2, 3, …); nil: same bytes.
 	retry func(body string, attempt int) string
+	// regrouped are bodies with the items of the first event's batch, grouped
+	// as a retry may group them.
+	regrouped []string
 	// fresh: every attempt is signed anew, later.
 	fresh bool
 	// credential: the secret itself is sent; nothing else is authenticated.

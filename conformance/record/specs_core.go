@@ -47,6 +47,7 @@ func coreSpecs() []spec {
 				{id: "tok-3", body: "MessageSid=SM1&MessageStatus=delivered&Body=", want: expectation{kind: "delivered", identity: "tok-3"}},
 			}},
 		{provider: "sendgrid", secret: sendGridKey, wrong: sendGridOther, source: "body:[].sg_event_id", header: "X-Twilio-Email-Event-Webhook-Signature", signed: "X-Twilio-Email-Event-Webhook-Timestamp",
+			regrouped: []string{`[{"event":"open","sg_event_id":"sg-2","sg_message_id":"m-1"}]`, `[{"event":"open","sg_event_id":"sg-2","sg_message_id":"m-1"},{"event":"delivered","sg_event_id":"sg-1","sg_message_id":"m-1"}]`},
 			events: []event{
 				{body: "[{\"event\":\"delivered\",\"sg_event_id\":\"sg-1\",\"sg_message_id\":\"m-1\"},\r\n{\"event\":\"open\",\"sg_event_id\":\"sg-2\",\"sg_message_id\":\"m-1\"}]\r\n", want: expectation{items: [][2]string{{"delivered", "sg-1"}, {"open", "sg-2"}}}},
 				{body: "[{\"event\":\"click\",\"sg_event_id\":\"sg-3\",\"sg_message_id\":\"m-1\"}]\r\n", want: expectation{kind: "click", identity: "sg-3", items: [][2]string{{"click", "sg-3"}}}},
@@ -61,6 +62,8 @@ func coreSpecs() []spec {
 				return strings.Replace(body, "1767225600000", map[int]string{2: "1767225660000", 3: "1767229200000"}[attempt], 1)
 			}},
 		{provider: "meta", secret: "0123456789abcdef0123456789abcdef", wrong: "1123456789abcdef0123456789abcdef", source: "per item", header: "X-Hub-Signature-256",
+			regrouped: []string{`{"object":"whatsapp_business_account","entry":[{"id":"acc","changes":[{"field":"messages","value":{"statuses":[{"id":"wamid.2","status":"sent"}]}}]}]}`,
+				`{"object":"whatsapp_business_account","entry":[{"id":"acc2","changes":[{"field":"messages","value":{"messages":[{"id":"wamid.9","type":"text"}],"statuses":[{"id":"wamid.1","status":"sent"}]}}]}]}`},
 			events: []event{
 				{body: `{"object":"whatsapp_business_account","entry":[{"id":"acc","changes":[{"field":"messages","value":{"statuses":[{"id":"wamid.1","status":"sent"},{"id":"wamid.2","status":"sent"}]}}]},{"id":"acc2","changes":[{"field":"messages","value":{"messages":[{"id":"wamid.9","type":"text","text":{"body":"caf\u00e9"}}]}}]}]}`,
 					want: expectation{kind: "whatsapp_business_account.messages", items: [][2]string{{"statuses.sent", "wamid.1:sent"}, {"statuses.sent", "wamid.2:sent"}, {"messages.text", "wamid.9"}}}},
@@ -95,7 +98,9 @@ func coreSpecs() []spec {
 					want: expectation{kind: "contact.deletion", identity: "3:6:2:9:5:8", items: [][2]string{{"contact.deletion", "3:6:2:9:5:8"}}}},
 				{body: `[{"eventId":9,"subscriptionId":4,"portalId":3,"occurredAt":8,"subscriptionType":"contact.propertyChange","propertyName":"email","attemptNumber":0,"objectId":5,"appId":6}]`,
 					want: expectation{kind: "contact.propertyChange", identity: "3:6:4:9:5:8:email", items: [][2]string{{"contact.propertyChange", "3:6:4:9:5:8:email"}}}},
-			}, retry: func(body string, attempt int) string {
+			}, regrouped: []string{`[{"eventId":1,"subscriptionId":2,"portalId":3,"occurredAt":5,"subscriptionType":"contact.creation","attemptNumber":1,"objectId":7,"appId":6}]`,
+				`[{"appId":6,"eventId":1,"subscriptionId":2,"portalId":3,"occurredAt":4,"subscriptionType":"contact.creation","attemptNumber":2,"objectId":5}]`},
+			retry: func(body string, attempt int) string {
 				return strings.ReplaceAll(body, `"attemptNumber":0`, digit(`"attemptNumber":`, -1, "")(attempt))
 			}},
 		{provider: "hmac-sha256", secret: "generic-recorded", wrong: "generic-other", options: map[string]any{"header": "X-Acme-Signature", "signed_content": "{id}.{timestamp}.{body}", "signature_key": "v1", "timestamp_key": "t", "id_header": "X-Acme-Id", "event_id_header": "X-Acme-Id", "event_type_path": "kind"},

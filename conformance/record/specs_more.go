@@ -117,12 +117,14 @@ func timedSpecs() []spec {
 func listSpecs() []spec {
 	return []spec{
 		{provider: "line", secret: "line-recorded", wrong: "line-other", source: "body:events[].webhookEventId", header: "x-line-signature",
+			regrouped: []string{`{"destination":"U","events":[{"type":"unsend","webhookEventId":"l-2","deliveryContext":{"isRedelivery":true}}]}`, `{"destination":"U","events":[{"type":"message","webhookEventId":"l-1","deliveryContext":{"isRedelivery":true}}]}`},
 			events: []event{
 				{body: `{"destination":"U","events":[{"type":"message","webhookEventId":"l-1","deliveryContext":{"isRedelivery":false},"message":{"id":"m"}},{"type":"unsend","webhookEventId":"l-2","deliveryContext":{"isRedelivery":false},"unsend":{"messageId":"m"}}]}`, want: expectation{items: [][2]string{{"message", "l-1"}, {"unsend", "l-2"}}}},
 				{body: `{"destination":"U","events":[{"type":"message","webhookEventId":"l-3","message":{"id":"m"}}]}`, want: expectation{items: [][2]string{{"message", "l-3"}}}},
 				{body: `{"destination":"U","events":[{"type":"follow","webhookEventId":"l-4"}]}`, want: expectation{items: [][2]string{{"follow", "l-4"}}}},
 			}, retry: count(`"isRedelivery":false`, func(int) string { return `"isRedelivery":true` })},
 		{provider: "xero", secret: "xero-recorded", wrong: "xero-other", source: "none", header: "x-xero-signature",
+			regrouped: []string{`{"events":[{"resourceId":"r","tenantId":"t","eventCategory":"CONTACT","eventType":"UPDATE","eventDateUtc":"2"}],"entropy":"z"}`},
 			events: []event{
 				{body: `{"events":[{"resourceId":"r","tenantId":"t","eventCategory":"CONTACT","eventType":"UPDATE","eventDateUtc":"1"},{"resourceId":"r","tenantId":"t","eventCategory":"CONTACT","eventType":"UPDATE","eventDateUtc":"2"}],"entropy":"a"}`,
 					want: expectation{items: [][2]string{{"CONTACT.UPDATE", "t:CONTACT:UPDATE:r:1"}, {"CONTACT.UPDATE", "t:CONTACT:UPDATE:r:2"}}}},
@@ -138,6 +140,7 @@ func listSpecs() []spec {
 				{body: `{"events":[{"action":"deleted","resource":{"gid":"1","resource_type":"task"}}]}`, want: expectation{items: [][2]string{{"task.deleted", ""}}}},
 			}},
 		{provider: "mandrill", secret: "mandrill-recorded", wrong: "mandrill-other", url: "https://hooks.example.test/in/mandrill", source: "composite _id + event + ts", header: "X-Mandrill-Signature",
+			regrouped: []string{"mandrill_events=%5B%7B%22event%22%3A%22open%22%2C%22_id%22%3A%22m%22%2C%22ts%22%3A2%7D%5D"},
 			events: []event{
 				{body: "mandrill_events=%5B%7B%22event%22%3A%22send%22%2C%22_id%22%3A%22m%22%2C%22ts%22%3A1%7D%2C+%7B%22event%22%3A%22open%22%2C%22_id%22%3A%22m%22%2C%22ts%22%3A2%7D%5D", want: expectation{items: [][2]string{{"send", "m:send:1"}, {"open", "m:open:2"}}}},
 				{body: "mandrill_events=%5B%7B%22event%22%3A%22open%22%2C%22_id%22%3A%22m%22%2C%22ts%22%3A3%7D%5D", want: expectation{items: [][2]string{{"open", "m:open:3"}}}},

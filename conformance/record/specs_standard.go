@@ -86,11 +86,13 @@ func credentialSpecs() []spec {
 			want: expectation{kind: "com.okta.event_hook", items: [][2]string{{"user.session.end", "u-3"}}}},
 		event{body: `{"eventType":"com.okta.event_hook","eventId":"z","data":{"events":[{"uuid":"u-4","eventType":"user.session.end"}]}}`,
 			want: expectation{kind: "com.okta.event_hook", items: [][2]string{{"user.session.end", "u-4"}}}})
+	okta.regrouped = []string{`{"eventType":"com.okta.event_hook","eventId":"w","data":{"events":[{"uuid":"u-2","eventType":"user.session.end"}]}}`}
 	okta.provider, okta.secret, okta.wrong, okta.header, okta.options = "okta", "okta-recorded", "okta-other", "X-Okta-Key", map[string]any{"header": "X-Okta-Key"}
 	auth0 := bodies("body:[].log_id",
 		event{body: "{\"log_id\":\"1\",\"data\":{\"type\":\"s\"}}\n{\"log_id\":\"2\",\"data\":{\"type\":\"f\"}}\n", want: expectation{items: [][2]string{{"s", "1"}, {"f", "2"}}}},
 		event{body: `[{"log_id":"3","data":{"type":"s"}}]`, want: expectation{items: [][2]string{{"s", "3"}}}},
 		event{body: `{"log_id":"4","data":{"type":"s"}}`, want: expectation{items: [][2]string{{"s", "4"}}}})
+	auth0.regrouped = []string{`[{"log_id":"2","data":{"type":"f"}},{"log_id":"1","data":{"type":"s"}}]`}
 	auth0.provider, auth0.secret, auth0.wrong, auth0.header = "auth0", "Bearer recorded", "Bearer other", "Authorization"
 	gitlab := bodies("header:Idempotency-Key",
 		event{id: "gl-1", kind: "Push Hook", body: `{"object_kind":"push"}`, want: expectation{kind: "Push Hook", identity: "gl-1"}},
