@@ -106,7 +106,7 @@ func (e *engine) eventDied(c *sqlite.Conn, event int64, attempts int) error {
 
 // forget removes the job of an event that is gone.
 func (w *Worker) forget(ctx context.Context, k *claim) {
-	_ = w.e.transact(ctx, w.e.handlers, func(c *sqlite.Conn) error {
+	_ = w.e.transact(ctx, (*engine).handlersConn, func(c *sqlite.Conn) error {
 		_, err := queue.Acknowledge(c, k.key)
 		return err
 	})

@@ -31,6 +31,25 @@ func TestEachCommitIsSynced(t *testing.T) {
 	}
 }
 
+// Handlers' commits are synced only for a worker that asks for it.
+func TestHandlerSynchronous(t *testing.T) {
+	if err := testvfs.Register(); err != nil {
+		t.Fatal(err)
+	}
+	inbox := withEndpoint(t, core.Options{VFS: testvfs.Name})
+	handle(t, inbox, "", func(context.Context, *core.Event, *core.Tx) error { return nil })
+	for _, mode := range []string{"normal", "full"} { // in this order: full stays
+		receive(t, inbox, mode)
+		before := testvfs.Count().WALSyncs
+		if n, err := inbox.RunWorkerOnce(background, core.WorkerOptions{HandlerSynchronous: mode}); n != 1 || err != nil {
+			t.Fatal(n, err)
+		}
+		if synced := testvfs.Count().WALSyncs > before; synced != (mode == "full") {
+			t.Errorf("%s: synced is %v", mode, synced)
+		}
+	}
+}
+
 // A full disk refuses receipts with storage_full and loses none that were
 // answered; afterwards the inbox goes on.
 func TestDiskFull(t *testing.T) {
@@ -115,7 +134,7 @@ func childWorks(path string) {
 		return err
 	})
 	if err == nil {
-		err = inbox.RunWorker(background, core.WorkerOptions{Concurrency: 4, LeaseSeconds: 1})
+		err = inbox.RunWorker(background, core.WorkerOptions{Endpoints: []string{"hooks"}, Concurrency: 4, LeaseSeconds: 1})
 	}
 	fmt.Fprintln(os.Stderr, err)
 	os.Exit(1)

@@ -22,7 +22,8 @@ type engine struct {
 
 	gate     *sqlite.Gate
 	receipts *sqlite.Conn // synchronous=FULL: receipts and operator actions
-	handlers *sqlite.Conn // guarded, handler_synchronous
+	handlers *sqlite.Conn // guarded; NORMAL until a worker asks for FULL
+	synced   bool         // handlers runs with FULL; under the gate
 	readers  readerPool
 	wake     *wake
 	cookie   int64 // schema cookie that was last inspected; under the gate
@@ -175,15 +176,21 @@ func (e *engine) disconnect() {
 // write runs f in a transaction of the receipts' connection, in the lane of
 // transactions.
 func (e *engine) write(ctx context.Context, f func(c *sqlite.Conn) error) error {
-	return e.transact(ctx, e.receipts, f)
+	return e.transact(ctx, (*engine).receiptsConn, f)
 }
 
-func (e *engine) transact(ctx context.Context, c *sqlite.Conn, f func(c *sqlite.Conn) error) (err error) {
+// receiptsConn and handlersConn name the connection that a transaction runs on;
+// they are asked once the writer is held.
+func (e *engine) receiptsConn() *sqlite.Conn { return e.receipts }
+func (e *engine) handlersConn() *sqlite.Conn { return e.handlers }
+
+func (e *engine) transact(ctx context.Context, on func(*engine) *sqlite.Conn, f func(c *sqlite.Conn) error) (err error) {
 	start, timeout := time.Now(), e.options.BusyTimeout
 	if err := e.gate.Wait(ctx, sqlite.NewWaiter(sqlite.Transactions, 0, homeOf(ctx)), timeout); err != nil {
 		return fromGate(err)
 	}
 	defer e.gate.Release()
+	c := on(e)
 	if p := safe.Call("transaction", func() { err = e.transaction(c, max(timeout-time.Since(start), time.Millisecond), f) }); p != nil {
 		rollback(c)
 		return e.fail(p)

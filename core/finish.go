@@ -221,7 +221,7 @@ func (s *Step) bury(c *sqlite.Conn, message string) (bool, error) {
 // stands: an ignored, pruned or taken event is not touched.
 func (s *Step) settled(ctx context.Context, write func(c *sqlite.Conn) (bool, error), status string) (string, error) {
 	e := s.w.e
-	err := e.transact(context.WithoutCancel(ctx), e.handlers, func(c *sqlite.Conn) error {
+	err := e.transact(context.WithoutCancel(ctx), (*engine).handlersConn, func(c *sqlite.Conn) error {
 		gone, err := s.changed(c)
 		held := false
 		if err == nil && !gone {

@@ -94,7 +94,7 @@ func (e *engine) pruneRejected() {
 			return
 		}
 		removed := int64(0)
-		err := e.transact(context.Background(), e.receipts, func(c *sqlite.Conn) error {
+		err := e.transact(context.Background(), (*engine).receiptsConn, func(c *sqlite.Conn) error {
 			r, err := c.Exec(`DELETE FROM main.knocker_deliveries WHERE id IN (SELECT id FROM main.knocker_deliveries
 				WHERE endpoint_id = ? AND kind = 'rejected' AND event_id IS NULL ORDER BY received_at, id LIMIT ? OFFSET ?)`, endpoint, orphanChunk, alwaysStored)
 			removed = r.Changes

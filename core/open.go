@@ -1,6 +1,7 @@
 package core
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"time"
@@ -64,16 +65,47 @@ func (e *engine) connect() error {
 	if err := e.bootstrap(); err != nil {
 		return err
 	}
-	if e.handlers, err = e.open(); err != nil {
+	if e.handlers, err = e.openHandlers("NORMAL"); err != nil {
 		return err
-	}
-	if err := e.configure(e.handlers, "NORMAL"); err != nil {
-		return err
-	}
-	if err := e.handlers.Guard(); err != nil {
-		return fromSQLite(err)
 	}
 	e.readers.open = e.openReader
+	return nil
+}
+
+// openHandlers opens the connection of the handlers' transactions. An
+// application's statements run on it, so it is guarded.
+func (e *engine) openHandlers(synchronous string) (*sqlite.Conn, error) {
+	c, err := e.open()
+	if err != nil {
+		return nil, err
+	}
+	if err = e.configure(c, synchronous); err == nil {
+		err = fromSQLite(c.Guard())
+	}
+	if err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// syncHandlers makes handlers' commits synced from now on, for all workers of
+// the file. The connection is replaced: a pragma would not reach the
+// statements that are already prepared.
+func (e *engine) syncHandlers() error {
+	if err := e.gate.Wait(context.Background(), sqlite.NewWaiter(sqlite.Transactions, 0, 0), e.options.BusyTimeout); err != nil {
+		return fromGate(err)
+	}
+	defer e.gate.Release()
+	if e.synced {
+		return nil
+	}
+	c, err := e.openHandlers("FULL")
+	if err != nil {
+		return err
+	}
+	e.handlers.Close()
+	e.handlers, e.synced = c, true
 	return nil
 }
 

@@ -38,7 +38,7 @@ func childDoesBoth(path string) {
 	all.Add(1)
 	go func() {
 		defer all.Done()
-		if err := inbox.RunWorker(ctx, core.WorkerOptions{Concurrency: 8}); err != nil {
+		if err := inbox.RunWorker(ctx, core.WorkerOptions{Endpoints: []string{"hooks"}, Concurrency: 8}); err != nil {
 			fmt.Println("error", err)
 		}
 	}()
@@ -79,7 +79,7 @@ func childDies(path string) {
 		return err
 	})
 	if err == nil {
-		err = inbox.RunWorker(background, core.WorkerOptions{LeaseSeconds: 1})
+		err = inbox.RunWorker(background, core.WorkerOptions{Endpoints: []string{"hooks"}, LeaseSeconds: 1})
 	}
 	fmt.Fprintln(os.Stderr, err)
 	os.Exit(1)

@@ -262,10 +262,10 @@ func (s *Step) changed(c *sqlite.Conn) (bool, error) {
 
 // watch bounds the transaction: the writer belongs to everybody.
 func (s *Step) watch() *transaction {
-	e := s.w.e
+	e, c := s.w.e, s.w.e.handlers
 	t := &transaction{live: true, ends: time.Now().Add(e.options.MaxTransaction)}
 	t.timer = safe.AfterFunc("transaction timeout", e.options.MaxTransaction, func() {
-		if !t.expire(e.handlers) {
+		if !t.expire(c) {
 			return
 		}
 		s.mu.Lock()

@@ -104,7 +104,7 @@ func (w *Worker) giveBack(ctx context.Context, cut []*Step) (int, error) {
 		return 0, nil
 	}
 	given := 0
-	err := w.e.transact(ctx, w.e.handlers, func(c *sqlite.Conn) error {
+	err := w.e.transact(ctx, (*engine).handlersConn, func(c *sqlite.Conn) error {
 		given = 0
 		for _, k := range waiting {
 			ok, err := queue.GiveBack(c, k.key, time.Time{})

@@ -64,6 +64,11 @@ func (i *Inbox) OpenWorker(o WorkerOptions) (*Worker, error) {
 			return nil, err
 		}
 	}
+	if o.HandlerSynchronous == "full" {
+		if err := i.e.syncHandlers(); err != nil {
+			return nil, err
+		}
+	}
 	w := &Worker{e: i.e, id: workerID(o.WorkerID), options: o, lease: seconds(o.LeaseSeconds), closed: make(chan struct{}),
 		steps: map[*Step]struct{}{}, free: make(chan struct{})}
 	i.e.mu.Lock()
@@ -264,7 +269,7 @@ func (w *Worker) claim(ctx context.Context) (bool, error) {
 	}
 	var found []*claim
 	settled := false
-	err = w.e.transact(ctx, w.e.handlers, func(c *sqlite.Conn) error {
+	err = w.e.transact(ctx, (*engine).handlersConn, func(c *sqlite.Conn) error {
 		found, settled = nil, false
 		where, args := w.endpointFilter()
 		claimed, exhausted, err := queue.Claim(c, queue.ClaimParams{Queue: w.e.options.QueueName, WorkerID: w.id,
@@ -350,7 +355,7 @@ func (w *Worker) renew() {
 	}
 	var lost []*Step
 	dropped := map[*claim]bool{}
-	err := w.e.transact(context.Background(), w.e.handlers, func(c *sqlite.Conn) error {
+	err := w.e.transact(context.Background(), (*engine).handlersConn, func(c *sqlite.Conn) error {
 		lost = nil
 		for _, k := range waiting {
 			if ok, err := queue.Renew(c, k.key, w.lease, w.e.now()); err != nil {
