@@ -47,20 +47,20 @@ func anyConfiguration(t testing.TB, d Definition) Verifier {
 
 // hostileBodies are large, deep or broken in every way that has broken parsers.
 func hostileBodies() map[string][]byte {
-	const megabyte = 1 << 20
+	const megabyte, much = 1 << 20, 1 << 18
 	return map[string][]byte{
 		"5 MiB":            []byte(`{"type":"` + strings.Repeat("x", 5*megabyte) + `"}`),
-		"deep arrays":      bytes.Repeat([]byte("["), 5*megabyte),
-		"deep objects":     bytes.Repeat([]byte(`{"a":`), megabyte),
-		"deep events":      append([]byte(`{"events":`), bytes.Repeat([]byte("["), megabyte)...),
-		"many items":       []byte(`{"events":[` + strings.TrimSuffix(strings.Repeat("{},", megabyte), ",") + `]}`),
-		"many array items": []byte(`[` + strings.TrimSuffix(strings.Repeat("1,", megabyte), ",") + `]`),
+		"deep arrays":      bytes.Repeat([]byte("["), megabyte),
+		"deep objects":     bytes.Repeat([]byte(`{"a":`), much),
+		"deep events":      append([]byte(`{"events":`), bytes.Repeat([]byte("["), much)...),
+		"many items":       []byte(`{"events":[` + strings.TrimSuffix(strings.Repeat("{},", much), ",") + `]}`),
+		"many array items": []byte(`[` + strings.TrimSuffix(strings.Repeat("1,", much), ",") + `]`),
 		"invalid UTF-8":    []byte("{\"type\":\"\xff\xfe\",\"id\":\"\xc3\"}"),
-		"many form fields": []byte(strings.Repeat("a=b&", megabyte)),
-		"percent signs":    bytes.Repeat([]byte("%"), megabyte),
-		"NUL":              bytes.Repeat([]byte{0}, megabyte),
-		"long key":         []byte(`{"` + strings.Repeat("k", megabyte) + `":1}`),
-		"xml":              []byte("bt_signature=user%7Cx&bt_payload=" + strings.Repeat("PGE+", megabyte/8)),
+		"many form fields": []byte(strings.Repeat("a=b&", much)),
+		"percent signs":    bytes.Repeat([]byte("%"), much),
+		"NUL":              bytes.Repeat([]byte{0}, much),
+		"long key":         []byte(`{"` + strings.Repeat("k", much) + `":1}`),
+		"xml":              []byte("bt_signature=user%7Cx&bt_payload=" + strings.Repeat("PGE+", much/8)),
 		"half a surrogate": []byte(`{"type":"\ud800","id":"\udc00"}`),
 		"empty":            nil,
 	}
