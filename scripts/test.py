@@ -31,7 +31,7 @@ STEPS = (
     Step("check-generated"),
     Step("lint"),
     Step("test-scripts"),
-    Step("test-go", limit=720),
+    Step("test-go", limit=900),
     Step("test-c"),
     Step("test-python"),
     Step("test-symbols"),
