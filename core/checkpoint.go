@@ -11,13 +11,13 @@ import (
 // a page that was written ten times is copied once; but every read looks
 // through the whole WAL, so it must not grow for ever.
 const (
-	checkpointAt   = 4096  // 16 MiB of 4 KiB pages: copy on the background connection
-	finishAt       = 6144  // hold the writer for a moment, so that the WAL starts over
-	restartAt      = 16384 // 64 MiB: also wait for readers, within a bound
+	checkpointAt   = 2048 // 16 MiB of 8 KiB pages: copy on the background connection
+	finishAt       = 3072 // hold the writer for a moment, so that the WAL starts over
+	restartAt      = 8192 // 64 MiB: also wait for readers, within a bound
 	restartWithin  = 50 * time.Millisecond
-	helpAt         = 65536 // 256 MiB: the next commit waits for the copying
+	helpAt         = 32768 // 256 MiB: the next commit waits for the copying
 	copyPasses     = 4     // before the writer is held
-	fewFramesLeft  = 512   // that are copied while it is
+	fewFramesLeft  = 256   // that are copied while it is
 	checkpointRest = 20 * time.Millisecond
 )
 
