@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import base64
 import math
+import os
+from datetime import date, datetime, timedelta
 from typing import Any, Iterable, List, Mapping, Sequence, Tuple, Union
+
+from knocker.errors import InvalidArgumentError
 
 #: Marks an argument that was not given, where None is a value of its own.
 UNSET: Any = type("Unset", (), {"__repr__": lambda _: "UNSET", "__bool__": lambda _: False})()
@@ -16,6 +20,7 @@ Body = Union[bytes, bytearray, memoryview, str, None]
 Fields = Union[Mapping[str, Any], Iterable[Tuple[Any, Any]], str, bytes, None]
 Secret = Union[str, bytes, Mapping[str, Any]]
 Secrets = Union[Secret, Sequence[Union[Secret, None]], None]
+Moment = Union[int, float, datetime]
 
 _DEEPEST = 32
 
@@ -131,6 +136,31 @@ def texts(value: Any) -> Any:
     except TypeError:
         return value
     return listed
+
+
+def unix_seconds(moment: Any) -> Any:
+    """A moment as whole Unix seconds, of which fractions are cut off: an earlier cutoff never takes too much."""
+    if isinstance(moment, datetime):
+        if moment.utcoffset() is None:
+            raise InvalidArgumentError(
+                "A datetime without a time zone names no moment: use datetime.now(timezone.utc) or .astimezone()."
+            )
+        moment = moment.timestamp()
+    elif isinstance(moment, (date, timedelta)):
+        raise InvalidArgumentError(
+            f"A {type(moment).__name__} is not a moment: pass Unix seconds, or an aware datetime such as "
+            "datetime.now(timezone.utc) - timedelta(days=30)."
+        )
+    if isinstance(moment, float) and math.isfinite(moment):
+        return math.floor(moment)
+    return moment
+
+
+def file_path(path: Any) -> Any:
+    """Text of a str, bytes or os.PathLike path; anything else goes to the library, which refuses it."""
+    if isinstance(path, (str, bytes, os.PathLike)):
+        return os.fsdecode(path)
+    return path
 
 
 def utf8(value: str) -> bytes:

@@ -34,7 +34,7 @@ class Connection:
         request = dict(options)
         if "redact_headers" in request:
             request["redact_headers"] = arguments.texts(request["redact_headers"])
-        path = _file_path(path)
+        path = arguments.file_path(path)
         reply = self._library.open({"path": path, "handler_scope": SCOPE, "options": request})
         self._handle = int(reply["db"])
         self._pid = os.getpid()
@@ -135,10 +135,3 @@ class Connection:
         if not self._handle:
             raise ClosedError("The inbox is closed.")
         return self._handle
-
-
-def _file_path(path: Any) -> Any:
-    """Text of a str, bytes or os.PathLike path; anything else goes to the library, which refuses it."""
-    if isinstance(path, (str, bytes, os.PathLike)):
-        return os.fsdecode(path)
-    return path

@@ -6,7 +6,7 @@ import base64
 import json
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
-from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Tuple, Type, TypeVar, Union, cast
+from typing import Any, Dict, FrozenSet, Iterable, List, Mapping, Optional, Tuple, Type, TypeVar, Union, cast
 
 T = TypeVar("T")
 M = TypeVar("M", bound="_Model")
@@ -30,6 +30,18 @@ class _Model:
             values["body_included"] = "body" in reply
             values["body"] = base64.b64decode(reply.get("body") or "")
         return cls(**values)
+
+
+class HookEvents(List["HookEvent"]):
+    """What ``poll_hooks`` took, oldest first.
+
+    ``dropped`` (int): how many gave way to newer ones since ``watch_hooks``,
+    because nobody polled.
+    """
+
+    def __init__(self, items: Iterable[HookEvent] = (), dropped: int = 0) -> None:
+        super().__init__(items)
+        self.dropped = dropped
 
 
 class Page(List[T]):
@@ -201,7 +213,10 @@ class Stats(_Model):
     """Counts: of the file, and (``process``) of what this process did.
 
     ``events`` is by status, ``orphans`` by kind; the jobs are those that are
-    due, wait for their time, are held by a worker, or are dead.
+    due, wait for their time, are held by a worker, or are dead. ``process``
+    counts since this process opened the file: received, duplicates, rejected,
+    not_stored, commits, claimed, handled, failed, dead, ignored, left,
+    given_back, leases_lost.
     """
 
     deliveries: int = 0
@@ -220,7 +235,8 @@ class Finished(_Model):
     """What became of one run of a handler, as the file says it now.
 
     ``status`` is handled, failed, dead, ignored, given_back or lost. ``code``
-    and ``message`` say why an outcome could not be committed, else None.
+    and ``message`` say why an outcome could not be committed, else None. The
+    commit is done by then: ``run_worker_once`` shares none between events.
     """
 
     event_id: int
@@ -233,6 +249,42 @@ class Finished(_Model):
         """Make the object of the library's reply."""
         error = reply.get("error") or {}
         return cls(reply["event_id"], reply["status"], error.get("code"), error.get("message"))
+
+
+@dataclass(frozen=True)
+class PruneResult(_Model):
+    """How many rows pruning really removed (int each, 0 where it looks at none of that kind).
+
+    ``deliveries_pruned`` leaves out a batch that another event still needs.
+    """
+
+    events_pruned: int = 0
+    attempts_pruned: int = 0
+    deliveries_pruned: int = 0
+    live_jobs_pruned: int = 0
+
+
+@dataclass(frozen=True)
+class HookEvent(_Model):
+    """One thing that happened in this process; never holds a body or a secret.
+
+    * ``kind`` (str): received, duplicate, rejected, not_stored, batch_committed,
+      claimed, handled, failed, dead, ignored, given_back, lease_lost,
+      transaction_idle or watch_unavailable; a newer library may have more.
+    * ``at_ms`` (int): Unix milliseconds.
+    * ``endpoint`` (str or None), ``event_id`` (int or None): whose it is.
+    * ``count`` (int): of a batch of receipts or of claims, else 0.
+    * ``duration_ms`` (float): of a handler or a commit, else 0.
+    * ``code`` (str or None): a reason or an error's code.
+    """
+
+    kind: str
+    at_ms: int = 0
+    endpoint: Optional[str] = None
+    event_id: Optional[int] = None
+    count: int = 0
+    duration_ms: float = 0.0
+    code: Optional[str] = None
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional, Tuple
+import os
+from typing import Any, Iterable, Optional, Tuple, Union
 
 from knocker import _requests as requests
+from knocker._arguments import Moment
 from knocker._connection import Connection
-from knocker._models import Attempt, Delivery, EndpointInfo, Event, Page, Stats
+from knocker._models import Attempt, Delivery, EndpointInfo, Event, HookEvents, Page, PruneResult, Stats
+
+_Path = Union[str, bytes, os.PathLike[str], os.PathLike[bytes]]
 
 
 class Operating(Connection):
@@ -160,10 +164,99 @@ class Operating(Connection):
         """Asynchronous ``requeue``."""
         return await self._acall(requests.event_action("requeue", event_id))
 
-    def replay_delivery(self, delivery_id: int) -> int:
-        """Run a delivery's event again, with this delivery's body. Also ``not_linked``. Returns the event's id."""
-        return self._call(requests.replay_delivery(delivery_id))
+    def replay_delivery(self, delivery_id: int, *, event_id: Optional[int] = None) -> int:
+        """Run a delivery's event again, with this delivery's body, headers and query. Returns the event's id.
 
-    async def areplay_delivery(self, delivery_id: int) -> int:
+        ``event_id``: which event of a batch. Defaults to the delivery's first.
+        Raises ``not_found``, ``invalid_state``, and ``not_linked`` where the
+        delivery has no event or not this one.
+        """
+        return self._call(requests.replay_delivery(delivery_id, event_id))
+
+    async def areplay_delivery(self, delivery_id: int, *, event_id: Optional[int] = None) -> int:
         """Asynchronous ``replay_delivery``."""
-        return await self._acall(requests.replay_delivery(delivery_id))
+        return await self._acall(requests.replay_delivery(delivery_id, event_id))
+
+    def prune_events(
+        self,
+        older_than: Moment,
+        *,
+        statuses: Optional[Iterable[str]] = None,
+        limit: Optional[int] = None,
+        force: bool = False,
+    ) -> PruneResult:
+        """Remove the oldest events that are over, with their attempts and deliveries. Each call is audited.
+
+        * ``older_than``: Unix seconds or an aware datetime; events received
+          strictly before it.
+        * ``statuses``: "handled", "ignored". Defaults to both.
+        * ``limit``: 1 to 1,000 events a call. Defaults to 1,000.
+        * ``force``: allows a cutoff younger than 8 days. Defaults to False:
+          pruning forgets identities, so a sender's retry would run again.
+
+        Raises ``invalid_argument``.
+        """
+        return self._call(requests.prune_events(older_than, statuses, limit, force))
+
+    async def aprune_events(
+        self,
+        older_than: Moment,
+        *,
+        statuses: Optional[Iterable[str]] = None,
+        limit: Optional[int] = None,
+        force: bool = False,
+    ) -> PruneResult:
+        """Asynchronous ``prune_events``."""
+        return await self._acall(requests.prune_events(older_than, statuses, limit, force))
+
+    def prune_orphan_deliveries(self, older_than: Moment, *, limit: Optional[int] = None) -> PruneResult:
+        """Remove the oldest deliveries without an event: refused requests, handshakes. Each call is audited.
+
+        ``older_than``: Unix seconds or an aware datetime; those received
+        strictly before it. ``limit``: 1 to 1,000, defaults to 1,000. Of the
+        result only ``deliveries_pruned`` can be above 0. Raises ``invalid_argument``.
+        """
+        return self._call(requests.prune_orphan_deliveries(older_than, limit))
+
+    async def aprune_orphan_deliveries(self, older_than: Moment, *, limit: Optional[int] = None) -> PruneResult:
+        """Asynchronous ``prune_orphan_deliveries``."""
+        return await self._acall(requests.prune_orphan_deliveries(older_than, limit))
+
+    def backup(self, path: _Path) -> None:
+        """Copy the database to ``path`` as it is at one moment, while receiving goes on.
+
+        The copy is on disk when this returns; ``path`` never holds half of one,
+        and an earlier file there is replaced. Raises ``invalid_argument`` for
+        the inbox's own file, ``cannot_open``, ``storage_full``, ``storage_error``.
+        """
+        self._call(requests.backup(path))
+
+    async def abackup(self, path: _Path) -> None:
+        """Asynchronous ``backup``. Cancelling stops the waiting, not the copying."""
+        await self._acall(requests.backup(path))
+
+    def watch_hooks(self, limit: Optional[int] = None) -> None:
+        """Start to collect what happens in this process, for metrics and tracing; ``poll_hooks`` takes it.
+
+        ``limit``: how many are kept between two polls, 1 to 100,000; the oldest
+        give way, counted as ``dropped``. Defaults to 1,024. Asked again, it
+        starts anew. Raises ``invalid_argument``.
+        """
+        self._call(requests.watch_hooks(limit))
+
+    async def awatch_hooks(self, limit: Optional[int] = None) -> None:
+        """Asynchronous ``watch_hooks``."""
+        await self._acall(requests.watch_hooks(limit))
+
+    def poll_hooks(self, max: Optional[int] = None) -> HookEvents:
+        """Take what has happened, oldest first; never waits.
+
+        ``max``: how many at most. Defaults to 1,024. The list's ``dropped`` says
+        how many were lost. Each is taken once: let one place of a program poll.
+        Raises ``invalid_state`` before ``watch_hooks``.
+        """
+        return self._call(requests.poll_hooks(max))
+
+    async def apoll_hooks(self, max: Optional[int] = None) -> HookEvents:
+        """Asynchronous ``poll_hooks``."""
+        return await self._acall(requests.poll_hooks(max))

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, Generic, Mapping, Optional, Tuple, TypeVar
+from typing import Any, Callable, Dict, Generic, Iterable, Mapping, Optional, Tuple, TypeVar
 
 from knocker import _arguments as arguments
-from knocker._models import Attempt, Delivery, EndpointInfo, Event, Page, Result, Stats
+from knocker._models import (
+    Attempt,
+    Delivery,
+    EndpointInfo,
+    Event,
+    HookEvent,
+    HookEvents,
+    Page,
+    PruneResult,
+    Result,
+    Stats,
+)
 
 T = TypeVar("T")
 
@@ -111,9 +122,47 @@ def event_action(method: str, event_id: int) -> Call[int]:
     return Call(method, {"event_id": event_id}, _event_id, writes=True)
 
 
-def replay_delivery(delivery_id: int) -> Call[int]:
+def replay_delivery(delivery_id: int, event_id: Optional[int]) -> Call[int]:
     """Replay one delivery."""
-    return Call("replay_delivery", {"delivery_id": delivery_id}, _event_id, writes=True)
+    return Call("replay_delivery", {"delivery_id": delivery_id, "event_id": event_id}, _event_id, writes=True)
+
+
+def prune_events(
+    older_than: Any, statuses: Optional[Iterable[str]], limit: Optional[int], force: bool
+) -> Call[PruneResult]:
+    """Remove old events."""
+    request = {
+        "older_than": arguments.unix_seconds(older_than),
+        "statuses": arguments.texts(statuses),
+        "limit": limit,
+        "force": force,
+    }
+    return Call("prune_events", request, PruneResult.from_reply, writes=True)
+
+
+def prune_orphan_deliveries(older_than: Any, limit: Optional[int]) -> Call[PruneResult]:
+    """Remove old deliveries without an event."""
+    request = {"older_than": arguments.unix_seconds(older_than), "limit": limit}
+    return Call("prune_orphan_deliveries", request, PruneResult.from_reply, writes=True)
+
+
+def backup(path: Any) -> Call[None]:
+    """Copy the file."""
+    return Call("backup", {"path": arguments.file_path(path)}, lambda _: None)
+
+
+def watch_hooks(limit: Optional[int]) -> Call[None]:
+    """Start collecting what happens."""
+    return Call("watch_hooks", {"limit": limit}, lambda _: None)
+
+
+def poll_hooks(limit: Optional[int]) -> Call[HookEvents]:
+    """Take what was collected."""
+    return Call(
+        "poll_hooks",
+        {"max": limit},
+        lambda reply: HookEvents((HookEvent.from_reply(item) for item in reply["events"]), reply["dropped"]),
+    )
 
 
 def _event_id(reply: Any) -> int:
