@@ -132,7 +132,7 @@ func (i *Inbox) AddEndpoint(ctx context.Context, p EndpointParams) (Endpoint, er
 	if err != nil {
 		return Endpoint{}, err
 	}
-	if err := i.e.saveEndpoint(ctx, s, p.Provider == ""); err != nil {
+	if err := i.e.saveEndpoint(ctx, s, s.Provider == ""); err != nil {
 		return Endpoint{}, err
 	}
 	i.e.endpoints.put(s)
@@ -165,6 +165,9 @@ func (e *engine) prepareEndpoint(p EndpointParams) (*endpointState, error) {
 	if s.eventKey, err = parseEventKey(p.EventKey); err != nil {
 		return nil, err
 	}
+	if p.Verifier != nil {
+		return s, s.useVerifier(e, p)
+	}
 	if p.Provider != "" {
 		def, ok := provider.Lookup(p.Provider)
 		if !ok {
@@ -179,6 +182,19 @@ func (e *engine) prepareEndpoint(p EndpointParams) (*endpointState, error) {
 		return nil, fail(CodeInvalidArgument, "endpoint %q has secrets or provider_options but no provider: name the provider", p.Name)
 	}
 	return s, nil
+}
+
+// useVerifier takes an application's own verifier.
+func (s *endpointState) useVerifier(e *engine, p EndpointParams) error {
+	if _, builtIn := provider.Lookup(p.Provider); builtIn {
+		return fail(CodeInvalidArgument, "endpoint %q: %q is a built-in provider; an endpoint with a verifier of its own needs another name for it, or none", p.Name, p.Provider)
+	}
+	if p.Secrets != nil || len(p.ProviderOptions) > 0 {
+		return fail(CodeInvalidArgument, "endpoint %q: secrets and provider_options belong to built-in providers; a verifier keeps its own", p.Name)
+	}
+	orDefault(&s.Provider, "custom")
+	s.verifier, s.redact = p.Verifier, newRedaction(e.options.RedactHeaders, p.Verifier)
+	return nil
 }
 
 func unknownProvider(endpoint, name string) error {

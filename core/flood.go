@@ -14,6 +14,15 @@ const (
 	orphanChunk  = 500  // rows that give way at once
 )
 
+// unproven selects the orphans that anybody can send: what no signature vouches
+// for.
+const unproven = "event_id IS NULL AND kind IN ('rejected', 'handshake', 'too_large') AND coalesce(signature_valid, 0) = 0"
+
+// unproven reports whether no signature vouches for a receipt that is no event.
+func (r *receipt) unproven() bool {
+	return r.kind == KindTooLarge || (r.kind == KindRejected || r.kind == KindHandshake) && r.signature != 1
+}
+
 // flood counts stored refusals, approximately: other processes' are seen at
 // each recount.
 type flood struct {
@@ -66,7 +75,7 @@ func (e *engine) recount() error {
 	f.bytes = 0
 	err := e.read(func(c *sqlite.Conn) error {
 		rows, err := c.Query(`SELECT endpoint_id, count(*), sum(length(body_blob) + length(headers_json) + length(query_json))
-			FROM main.knocker_deliveries WHERE event_id IS NULL AND kind = 'rejected' GROUP BY endpoint_id`)
+			FROM main.knocker_deliveries WHERE ` + unproven + ` GROUP BY endpoint_id`)
 		if err != nil {
 			return err
 		}
@@ -96,7 +105,7 @@ func (e *engine) pruneRejected() {
 		removed := int64(0)
 		err := e.transact(context.Background(), (*engine).receiptsConn, func(c *sqlite.Conn) error {
 			r, err := c.Exec(`DELETE FROM main.knocker_deliveries WHERE id IN (SELECT id FROM main.knocker_deliveries
-				WHERE endpoint_id = ? AND kind = 'rejected' AND event_id IS NULL ORDER BY received_at, id LIMIT ? OFFSET ?)`, endpoint, orphanChunk, alwaysStored)
+				WHERE endpoint_id = ? AND `+unproven+` ORDER BY received_at, id LIMIT ? OFFSET ?)`, endpoint, orphanChunk, alwaysStored)
 			removed = r.Changes
 			return err
 		})

@@ -7,6 +7,7 @@ import (
 
 	"github.com/knocker-dev/knocker/core"
 	"github.com/knocker-dev/knocker/core/internal/testvfs"
+	"github.com/knocker-dev/knocker/core/provider"
 )
 
 func forged(t *testing.T, inbox *core.Inbox) core.Result {
@@ -122,4 +123,41 @@ func TestHooks(t *testing.T) {
 	if dropped != 0 {
 		t.Error("dropped", dropped)
 	}
+}
+
+// What no signature vouches for is bounded, whatever it calls itself.
+func TestFloodOfLargeBodies(t *testing.T) {
+	inbox := withEndpoint(t, core.Options{MaxBodyBytes: 4, Source: core.Source{Now: newClock().now}})
+	stored := 0
+	for range 1100 {
+		if r := receive(t, inbox, ""); r.StatusCode != 413 {
+			t.Fatalf("%+v", r)
+		} else if r.DeliveryID != 0 {
+			stored++
+		}
+	}
+	if stored != 1000 {
+		t.Fatal("stored", stored)
+	}
+}
+
+// An application's own verifier decides like a built-in provider does.
+func TestOwnVerifier(t *testing.T) {
+	inbox := open(t, core.Options{})
+	own := provider.Custom(func(r *provider.Request) provider.Verdict {
+		if string(r.Body) != "signed" {
+			return provider.Verdict{Reason: provider.SignatureMismatch}
+		}
+		return provider.Verdict{Valid: true, EventType: "own", Identity: "1", IdentitySigned: true}
+	})
+	if _, err := inbox.AddEndpoint(background, core.EndpointParams{Name: "own", Verifier: own}); err != nil {
+		t.Fatal(err)
+	}
+	for body, want := range map[string]int{"signed": 204, "forged": 401} {
+		if r, err := inbox.Receive(background, core.ReceiveParams{Endpoint: "own", Body: []byte(body)}); err != nil || r.StatusCode != want {
+			t.Errorf("%s: %+v %v", body, r, err)
+		}
+	}
+	_, err := inbox.AddEndpoint(background, core.EndpointParams{Name: "x", Provider: "stripe", Verifier: own})
+	wantCode(t, err, core.CodeInvalidArgument)
 }

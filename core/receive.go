@@ -69,7 +69,7 @@ func (i *Inbox) Receive(ctx context.Context, p ReceiveParams) (Result, error) {
 	if r.verdict.Discard {
 		return r.answer(0, nil, false), nil
 	}
-	if r.kind == KindRejected && !i.e.admitRejected(r) {
+	if r.unproven() && !i.e.admitRejected(r) {
 		return i.e.refuseUnstored(r), nil
 	}
 	timeout := i.e.options.ReceiveTimeout

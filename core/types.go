@@ -34,13 +34,17 @@ type EndpointParams struct {
 	Provider        string
 	Secrets         any            // text, []string, [][]byte, or JSON; see core/input
 	ProviderOptions map[string]any // the provider's own options
-	URL             string         // public URL, for providers that sign it
-	Disabled        bool
-	Unhandled       string // "dead" (default), "ignore" or "leave"
-	SplitBatches    *bool  // Defaults to true.
-	EventKey        string // where the identity is: "header:<name>" or "body:<json path>"
-	MaxBodyBytes    int64  // Defaults to the inbox's.
-	Retry           RetryPolicy
+	// Verifier is an application's own way to verify (provider.Custom), for a
+	// sender that no built-in provider knows; Provider then only names it and
+	// may not be a built-in's name.
+	Verifier     provider.Verifier
+	URL          string // public URL, for providers that sign it
+	Disabled     bool
+	Unhandled    string // "dead" (default), "ignore" or "leave"
+	SplitBatches *bool  // Defaults to true.
+	EventKey     string // where the identity is: "header:<name>" or "body:<json path>"
+	MaxBodyBytes int64  // Defaults to the inbox's.
+	Retry        RetryPolicy
 }
 
 // RetryPolicy says how often and when a failed event runs again. Zero fields
