@@ -52,10 +52,17 @@ def fields(value: Any) -> Any:
         return value
     if isinstance(value, (str, bytes, bytearray, memoryview)):
         return text(value)
+    if type(value) is dict and _is_plain(value):
+        return value
     pairs = _pairs(value)
     if pairs is None:
         return str(type(value).__name__)  # not a shape at all: the core's sentence says what is
     return [_pair(pair) for pair in pairs]
+
+
+def _is_plain(value: Mapping[Any, Any]) -> bool:
+    """Whether a mapping is JSON as it is: the most usual shape, so it is worth a look."""
+    return all(type(name) is str and type(item) is str and name.isascii() and item.isascii() for name, item in value.items())
 
 
 def _pairs(value: Any) -> Any:

@@ -146,7 +146,7 @@ def encode(request: Mapping[str, Any]) -> bytes:
     """Encode a request. Fields that are None are left out, which means the same."""
     present = {name: value for name, value in request.items() if value is not None}
     try:
-        text = json.dumps(present, ensure_ascii=False, allow_nan=False, default=_refuse)
+        text = _encode(present)
     except RecursionError:
         raise InvalidArgumentError("An argument is nested too deeply, or holds itself.") from None
     except ValueError as error:
@@ -227,3 +227,7 @@ def _has_glibc() -> bool:
         return (os.confstr("CS_GNU_LIBC_VERSION") or "").startswith("glibc")
     except (ValueError, OSError, AttributeError):
         return False
+
+
+# One encoder for all calls: json.dumps with options makes a new one each time.
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=_refuse).encode
