@@ -178,6 +178,10 @@ func (e *engine) prepareEndpoint(p EndpointParams) (*endpointState, error) {
 			return nil, err
 		}
 		s.redact = newRedaction(e.options.RedactHeaders, s.verifier)
+	} else if known := e.endpoints.get(p.Name); known != nil && p.Secrets == nil && len(p.ProviderOptions) == 0 {
+		// Named again without a provider: what verifies it stays as it is.
+		s.Provider, s.verifier, s.redact = known.Provider, known.verifier, known.redact
+		orDefault(&s.url, known.url)
 	} else if p.Secrets != nil || len(p.ProviderOptions) > 0 {
 		return nil, fail(CodeInvalidArgument, "endpoint %q has secrets or provider_options but no provider: name the provider", p.Name)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -271,6 +272,9 @@ func TestOneEngineAFile(t *testing.T) {
 	addHooks(t, a, core.EndpointParams{})
 	_, err := core.Open(path, core.Options{QueueName: "other"})
 	wantCode(t, err, core.CodeOpenOptionsConflict)
+	if !strings.Contains(err.Error(), "queue_name") {
+		t.Fatal("the option is not named as users write it:", err)
+	}
 	ran := ""
 	handle(t, a, "", func(context.Context, *core.Event, *core.Tx) error { ran += "a"; return nil })
 	handle(t, b, "", func(context.Context, *core.Event, *core.Tx) error { ran += "b"; return nil })

@@ -169,6 +169,18 @@ func TestEndpointErrors(t *testing.T) {
 	wantCode(t, err, core.CodeUnknownEndpoint)
 }
 
+// Naming an endpoint again without a provider keeps what verifies it.
+func TestEndpointKeepsItsVerifier(t *testing.T) {
+	inbox := withEndpoint(t, core.Options{})
+	if _, err := inbox.AddEndpoint(background, core.EndpointParams{Name: "hooks", Unhandled: "ignore"}); err != nil {
+		t.Fatal(err)
+	}
+	if r := receive(t, inbox, ""); r.StatusCode != 204 {
+		t.Fatalf("%+v", r)
+	}
+	forged(t, inbox)
+}
+
 // A body over the limit is answered with 413 and leaves its trace.
 func TestTooLarge(t *testing.T) {
 	inbox := withEndpoint(t, core.Options{MaxBodyBytes: 10})

@@ -93,6 +93,15 @@ func oneOf(name, value string, allowed ...string) error {
 	return fail(CodeInvalidArgument, "%s is %q: it must be one of %q", name, value, allowed)
 }
 
+// optionNames are the fields of Options by the names that every language uses.
+var optionNames = map[string]string{
+	"QueueName": "queue_name", "BusyTimeout": "busy_timeout_ms", "ReceiveTimeout": "receive_timeout_ms", "MaxBodyBytes": "max_body_bytes",
+	"MaxOrphans": "max_orphans", "MaxOrphanBytes": "max_orphan_bytes", "MaxOrphanBodyBytes": "max_orphan_body_bytes",
+	"MaxOrphansPerSec": "max_orphans_per_s", "RedactHeaders": "redact_headers", "FileMode": "file_mode", "Migrate": "migrate",
+	"JournalMode": "journal_mode", "NoForeignKeys": "foreign_keys", "MaxTransaction": "max_transaction_s",
+	"Retry": "max_attempts or backoff", "AllowNetworkFileSystem": "allow_network_file_system", "VFS": "vfs",
+}
+
 // conflict compares the options of a second open with those in force. A clock
 // can't be compared: the first one stays.
 func (o Options) conflict(other Options) error {
@@ -100,7 +109,7 @@ func (o Options) conflict(other Options) error {
 	a, b := reflect.ValueOf(o), reflect.ValueOf(other)
 	for i := range a.NumField() {
 		if !reflect.DeepEqual(a.Field(i).Interface(), b.Field(i).Interface()) {
-			return fail(CodeOpenOptionsConflict, "the file is already open in this process with another %s: open it with the same options everywhere", a.Type().Field(i).Name)
+			return fail(CodeOpenOptionsConflict, "the file is already open in this process with another %s: open it with the same options everywhere", optionNames[a.Type().Field(i).Name])
 		}
 	}
 	return nil
