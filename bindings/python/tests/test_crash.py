@@ -39,6 +39,7 @@ import sys, time, knocker
 webhooks = knocker.open(sys.argv[1])
 endpoint = webhooks.endpoint("shop", provider="token-header", secrets="s3cr3t-token")
 def handler(event, tx):
+    print(event.id, flush=True)
     tx.execute("INSERT INTO app VALUES (?)", (event.id,))
     time.sleep(0.002)
     tx.execute("INSERT INTO app_too VALUES (?)", (event.id,))
@@ -48,14 +49,19 @@ webhooks.run_worker(concurrency=4, lease_s=1)
 """
 
 
-def kill_after(command: List[str], seconds: float) -> str:
-    """Run a child, SIGKILL it, and return what it had printed by then."""
+def kill_after(command: List[str], lines: int, seconds: float) -> str:
+    """Run a child, SIGKILL it so long after it has printed so many lines, and return what it had printed by then."""
     process = subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, text=True)
-    timer = threading.Timer(seconds, process.kill)
-    timer.start()
-    printed, _ = process.communicate()
-    timer.cancel()
-    return printed
+    assert process.stdout is not None
+    # A worker that has run out of events prints no more.
+    timers = [threading.Timer(30, process.kill), threading.Timer(seconds, process.kill)]
+    timers[0].start()
+    head = "".join(process.stdout.readline() for _ in range(lines))
+    timers[1].start()
+    rest, _ = process.communicate()
+    for timer in timers:
+        timer.cancel()
+    return head + rest
 
 
 @pytest.mark.slow
@@ -65,12 +71,14 @@ def test_every_answered_receipt_survives_sigkill(path: Path) -> None:
     for round_number in range(ROUNDS):
         command = [sys.executable, "-c", RECEIVER, str(path), str(round_number)]
         # A part of the rounds dies while it starts, the rest amid receipts.
-        printed = kill_after(command, random.uniform(0.1, 0.8))
+        starting = round_number % 5 == 0
+        lines, seconds = (0, random.uniform(0.1, 0.8)) if starting else (random.randint(20, 60), random.uniform(0, 0.1))
+        printed = kill_after(command, lines, seconds)
         for line in printed.splitlines(keepends=True):
             if line.endswith("\n"):
                 name, delivery, event = line.split()
                 answered[int(delivery)] = [name, event]
-    assert len(answered) > 500, "the rounds were too short to show anything"
+    assert len(answered) > 500, "the children ended by themselves"
     stored = {row[0]: row[1:] for row in shell(path, "SELECT id, event_id, dedupe_key FROM knocker_deliveries")}
     lost = [delivery for delivery, (name, event) in answered.items() if stored.get(delivery) != (int(event), name)]
     assert lost == []
@@ -93,11 +101,11 @@ def test_each_event_is_worked_once_however_often_the_worker_dies(path: Path) -> 
         for number in range(events):
             endpoint.receive(body(number), HEADERS)
     for _ in range(12):
-        kill_after([sys.executable, "-c", WORKER, str(path)], random.uniform(0.2, 0.7))
+        kill_after([sys.executable, "-c", WORKER, str(path)], random.randint(1, 30), random.uniform(0, 0.1))
     with knocker.open(path, max_attempts=1000) as webhooks:
         endpoint = add_endpoint(webhooks)
         endpoint.add_handler(write_both)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 100
         while webhooks.stats().events.get("handled", 0) < events + 1 and time.monotonic() < deadline:
             webhooks.run_worker_once()
             time.sleep(0.05)
@@ -121,7 +129,7 @@ def write_both(event: knocker.Event, tx: knocker.Tx) -> None:
 
 HIGH = """
 import json, sys, knocker
-webhooks = knocker.open(sys.argv[1])
+webhooks = knocker.open(sys.argv[1], busy_timeout_ms=60_000)
 print(json.dumps(webhooks.stats().events))
 webhooks.close()
 """
@@ -134,5 +142,5 @@ def test_two_processes_open_a_new_file_at_once(path: Path) -> None:
         for _ in range(6)
     ]
     for process in processes:
-        printed, _ = process.communicate(timeout=30)
+        printed, _ = process.communicate(timeout=100)
         assert (process.returncode, json.loads(printed)) == (0, {})

@@ -15,14 +15,14 @@ import asyncio, sys, threading
 from pathlib import Path
 import knocker, knocker._library as loader
 loader.find = lambda: Path(sys.argv[2])
-webhooks = knocker.open(sys.argv[1])
+webhooks = knocker.open(sys.argv[1], receive_timeout_ms=60_000, max_transaction_s=60)
 endpoint = webhooks.endpoint("shop", provider="token-header", secrets="t", provider_options={"event_type_path": "type"})
 holding, free = threading.Event(), threading.Event()
 @endpoint.handle("hold")
 def handler(event, tx):
     tx.execute("CREATE TABLE app (id)")
     holding.set()
-    free.wait(20)
+    free.wait(60)
 headers = {"X-Knocker-Token": "t"}
 endpoint.receive(b'{"type":"hold"}', headers)
 seen = {}
@@ -33,7 +33,7 @@ def work():
         seen["worker"] = error.code
 worker = threading.Thread(target=work)
 worker.start()
-assert holding.wait(10)
+assert holding.wait(60)
 async def main():
     waiting = [asyncio.create_task(endpoint.areceive(b"{}", headers)) for _ in range(3)]
     await asyncio.sleep(0.2)
@@ -42,11 +42,11 @@ async def main():
         await asyncio.sleep(0.2)
     except knocker.InternalError:
         pass
-    outcomes = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 10)
+    outcomes = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 60)
     seen["waiting"] = {outcome.code for outcome in outcomes}
 asyncio.run(main())
 free.set()
-worker.join(15)
+worker.join(60)
 assert not worker.is_alive()
 for act in (webhooks.stats, lambda: endpoint.receive(b"{}", headers), lambda: knocker.open(sys.argv[1] + ".other")):
     try:

@@ -92,7 +92,7 @@ children = []
 for number in range(3):
     child = os.fork()
     if child == 0:
-        with knocker.open(sys.argv[1]) as webhooks:
+        with knocker.open(sys.argv[1], busy_timeout_ms=60_000, receive_timeout_ms=60_000) as webhooks:
             webhooks.endpoint("shop", provider="token-header", secrets="t").receive(b"{}", {"X-Knocker-Token": "t"})
         os._exit(0)
     children.append(child)

@@ -51,7 +51,7 @@ def test_receive_by_name_takes_everything_per_call(webhooks: knocker.Knocker) ->
         dedupe_key="k1",
         provider_event_id="e",
         provider_delivery_id="d",
-        timeout_ms=1000,
+        timeout_ms=60_000,
         max_attempts=2,
     )
     event = webhooks.get_event(result.event_id or 0)

@@ -38,7 +38,7 @@ class Running:
 
     def __exit__(self, *_: Any) -> None:
         self.webhooks.stop()
-        self.thread.join(20)
+        self.thread.join(60)
         assert not self.thread.is_alive()
 
 
@@ -51,7 +51,7 @@ def test_many_slots_handle_each_event_once(webhooks: knocker.Knocker, endpoint: 
     with Running(webhooks, concurrency=8):
         for number in range(200):
             endpoint.receive(body(number), HEADERS)
-        until(lambda: webhooks.stats().events.get("handled", 0) >= 202, 30)
+        until(lambda: webhooks.stats().events.get("handled", 0) >= 202)
     assert query(webhooks, "SELECT count(*) FROM app") == [(200,)]
 
 
@@ -65,7 +65,7 @@ def test_stop_lets_a_handler_finish(webhooks: knocker.Knocker, endpoint: knocker
     endpoint.add_handler(handler)
     event_id = endpoint.receive(body(1), HEADERS).event_id or 0
     with Running(webhooks) as running:
-        assert began.wait(10)
+        assert began.wait(60)
     assert running.report == knocker.StopReport()
     assert webhooks.get_event(event_id).status == "handled"
 
@@ -80,7 +80,7 @@ def test_stop_cuts_a_handler_off_at_the_deadline(webhooks: knocker.Knocker, endp
     endpoint.add_handler(handler)
     event_id = endpoint.receive(body(1), HEADERS).event_id or 0
     with Running(webhooks, stop_timeout_s=0.2) as running:
-        assert began.wait(10)
+        assert began.wait(60)
     free.set()
     assert running.report == knocker.StopReport(rolled_back=(event_id,))
     assert webhooks.get_event(event_id).status != "handled"
@@ -102,7 +102,7 @@ def test_a_stop_event_stops(webhooks: knocker.Knocker, endpoint: knocker.Endpoin
     thread = threading.Thread(target=webhooks.run_worker, kwargs={"stop_event": stop})
     thread.start()
     stop.set()
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()
 
 
@@ -112,7 +112,7 @@ def test_closing_the_inbox_ends_its_worker(path: Path) -> None:
     running.thread.start()
     time.sleep(0.3)
     webhooks.close()
-    running.thread.join(10)
+    running.thread.join(60)
     assert not running.thread.is_alive()
     assert running.error is None or isinstance(running.error, knocker.ClosedError)
 
@@ -153,7 +153,7 @@ def test_two_workers_with_one_id(webhooks: knocker.Knocker, endpoint: knocker.En
     with Running(webhooks, worker_id="same", concurrency=2), Running(webhooks, worker_id="same", concurrency=2):
         for number in range(100):
             endpoint.receive(body(number), HEADERS)
-        until(lambda: webhooks.stats().events.get("handled") == 100, 30)
+        until(lambda: webhooks.stats().events.get("handled") == 100)
     assert sorted(ran) == sorted(set(ran))
 
 
@@ -175,13 +175,18 @@ def test_a_lease_that_runs_out_while_the_handler_runs(path: Path) -> None:
         finished: List[knocker.Finished] = []
         first = threading.Thread(target=lambda: finished.extend(webhooks.run_worker_once(lease_s=60)))
         first.start()
-        assert started.wait(10)
+        assert started.wait(60)
         # What a paused machine looks like to the others: the lease is over.
         expire = "UPDATE _honker_live SET claim_expires_at = 1"
-        subprocess.run(["sqlite3", "-cmd", ".timeout 5000", str(path), expire], check=True)
-        second = until(lambda: webhooks.run_worker_once())
+
+        def expire_and_work() -> List[knocker.Finished]:
+            # Again each time: a renewal may come in between.
+            subprocess.run(["sqlite3", "-cmd", ".timeout 60000", str(path), expire], check=True)
+            return webhooks.run_worker_once()
+
+        second = until(expire_and_work)
         free.set()
-        first.join(15)
+        first.join(60)
         assert [one.status for one in second] == ["handled"]
         assert [one.status for one in finished] == ["lost"]
         assert attempts[:2] == [1, 2]
@@ -210,7 +215,7 @@ def test_a_worker_that_dies_leaves_its_job_to_another_one(
         assert process.stdout.readline() == "claimed\n"
         process.kill()
     endpoint.add_handler(lambda event, tx: tx.execute("CREATE TABLE app (id)"))
-    finished = until(webhooks.run_worker_once, 20)
+    finished = until(webhooks.run_worker_once)
     assert finished == [knocker.Finished(event_id, "handled")]
     assert webhooks.get_event(event_id).attempt_count == 2
 
@@ -236,19 +241,20 @@ def test_a_thread_killed_between_claim_and_outcome(webhooks: knocker.Knocker, en
 
     thread = threading.Thread(target=claim_and_die)
     thread.start()
-    thread.join(10)
+    thread.join(60)
     until(webhooks.run_worker_once)
     assert webhooks.get_event(event_id).status == "handled"
 
 
 INTERRUPTED = """
-import sys, knocker
+import sys, threading, time, knocker, knocker._worker
+knocker._worker._SLOT_WAIT_MS = 600_000  # whoever is not woken stays for longer than the test
 webhooks = knocker.open(sys.argv[1])
 endpoint = webhooks.endpoint("shop", provider="token-header", secrets="s3cr3t-token")
 endpoint.add_handler(lambda event, tx: None)
-print("ready", flush=True)
 try:
-    webhooks.run_worker(concurrency=3)
+    print("ready", flush=True)
+    webhooks.run_worker(concurrency=3, stop_timeout_s=600)
 except KeyboardInterrupt:
     print("interrupted", flush=True)
 webhooks.close()
@@ -260,18 +266,24 @@ def test_ctrl_c_stops_a_waiting_worker(path: Path) -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         time.sleep(0.5)
-        began = time.monotonic()
         process.send_signal(signal.SIGINT)
         assert process.stdout.readline() == "interrupted\n"
-        assert process.wait(10) == 0
-        assert time.monotonic() - began < 5
+        assert process.wait(60) == 0
+
+
+STUBBORN = """
+def handler(event, tx):
+    print("busy", flush=True)
+    while not any(thread.name == "knocker-stop" for thread in threading.enumerate()):
+        time.sleep(0.01)
+    print("stopping", flush=True)
+    time.sleep(600)
+endpoint.add_handler(handler)
+"""
 
 
 def test_a_second_ctrl_c_does_not_wait(path: Path) -> None:
-    script = INTERRUPTED.replace(
-        "lambda event, tx: None", "lambda event, tx: (print('busy', flush=True), time.sleep(60))"
-    )
-    script = script.replace("import sys,", "import sys, time,")
+    script = INTERRUPTED.replace("endpoint.add_handler(lambda event, tx: None)", STUBBORN)
     with knocker.open(path) as webhooks:
         add_endpoint(webhooks).receive(body(1), HEADERS)
     with start("-c", script, str(path)) as process:
@@ -279,10 +291,10 @@ def test_a_second_ctrl_c_does_not_wait(path: Path) -> None:
         assert process.stdout.readline() == "ready\n"
         assert process.stdout.readline() == "busy\n"
         process.send_signal(signal.SIGINT)
-        time.sleep(0.5)
+        assert process.stdout.readline() == "stopping\n", "the first one waits for the handler"
         process.send_signal(signal.SIGINT)
         assert process.stdout.readline() == "interrupted\n"
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
 
 
 def test_async_handlers_share_one_loop_of_the_worker(webhooks: knocker.Knocker, endpoint: knocker.Endpoint) -> None:
