@@ -71,7 +71,8 @@ func (w *Worker) unhandled(c *sqlite.Conn, k *claim, eventType string) error {
 	return err
 }
 
-// settle writes how a run ended: the event's new status and an attempt row.
+// settle writes how a run ended: the event's new status and an attempt row. An
+// event that an operator has ignored meanwhile, or that is gone, is lease_lost.
 func (e *engine) settle(c *sqlite.Conn, k *claim, status, message string, durationMS int64) error {
 	now := e.now().Unix()
 	var handledAt, job any
@@ -81,11 +82,15 @@ func (e *engine) settle(c *sqlite.Conn, k *claim, status, message string, durati
 	if status == StatusFailed {
 		job = k.key.ID
 	}
-	if _, err := c.Exec("UPDATE main.knocker_events SET status = ?, attempt_count = ?, handled_at = ?, last_error = ?, job_id = ? WHERE id = ?",
-		status, k.key.Attempts, handledAt, orNull(message), job, k.eventID); err != nil {
+	r, err := c.Exec(`UPDATE main.knocker_events SET status = ?, attempt_count = ?, handled_at = ?, last_error = ?, job_id = ?
+		WHERE id = ? AND status NOT IN ('handled', 'ignored')`, status, k.key.Attempts, handledAt, orNull(message), job, k.eventID)
+	if err != nil {
 		return err
 	}
-	_, err := c.Exec("INSERT INTO main.knocker_attempts (event_id, attempted_at, outcome, error, duration_ms) VALUES (?, ?, ?, ?, ?)",
+	if r.Changes == 0 {
+		return fail(CodeLeaseLost, "the event was ignored, pruned or handled elsewhere while its handler ran")
+	}
+	_, err = c.Exec("INSERT INTO main.knocker_attempts (event_id, attempted_at, outcome, error, duration_ms) VALUES (?, ?, ?, ?, ?)",
 		k.eventID, now, status, orNull(message), durationMS)
 	return err
 }

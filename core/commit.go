@@ -128,7 +128,14 @@ func (e *engine) tryBatch(c *sqlite.Conn, batch []*receipt) (guilty *receipt, er
 	if err := ids.read(c); err != nil {
 		return nil, err
 	}
+	enabled := map[int64]bool{} // asked once a batch: other processes may change it
 	for _, r := range batch {
+		if !enabled[r.endpoint.ID] {
+			if err := r.askEndpoint(c); err != nil {
+				return r, err
+			}
+			enabled[r.endpoint.ID] = true
+		}
 		if err := r.write(c, &ids); err != nil {
 			return r, err
 		}
@@ -204,10 +211,9 @@ func (r *receipt) writeEvent(c *sqlite.Conn, ids *sequences, delivery int64, ite
 	v := &r.verdict
 	id, job := ids.event+1, ids.job+1
 	res, err := c.Exec(`INSERT INTO main.knocker_events (id, endpoint_id, received_at, provider_event_id, provider_delivery_id, event_type, method, dedupe_key, delivery_id, job_id)
-		SELECT ?, id, ?, ?, ?, ?, ?, ?, ?, ? FROM main.knocker_endpoints WHERE id = ? AND enabled = 1
-		ON CONFLICT (endpoint_id, dedupe_key) WHERE dedupe_key IS NOT NULL DO NOTHING`,
-		id, r.now.Unix(), orNull(item.ProviderEventID), orNull(v.ProviderDeliveryID), orNull(item.EventType), r.method, orNull(item.Identity),
-		delivery, job, r.endpoint.ID)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (endpoint_id, dedupe_key) WHERE dedupe_key IS NOT NULL DO NOTHING`,
+		id, r.endpoint.ID, r.now.Unix(), orNull(item.ProviderEventID), orNull(v.ProviderDeliveryID), orNull(item.EventType), r.method, orNull(item.Identity),
+		delivery, job)
 	if err != nil {
 		return 0, false, err
 	}
@@ -220,25 +226,27 @@ func (r *receipt) writeEvent(c *sqlite.Conn, ids *sequences, delivery int64, ite
 	if err != nil {
 		return 0, false, err
 	}
-	if item.Identity == "" || !rows.Next() {
-		return 0, false, r.gone(c)
+	if !rows.Next() {
+		return 0, false, fail(CodeInternal, "an event was neither stored nor found")
 	}
 	return rows.Int(0), false, nil
 }
 
 func eventPayload(event int64) string { return fmt.Sprintf(`{"event_id":%d}`, event) }
 
-// gone says why the endpoint took nothing: another process has disabled or
-// removed it since it was cached.
-func (r *receipt) gone(c *sqlite.Conn) error {
+// askEndpoint makes sure that the endpoint is still there and enabled: another
+// process may have changed it since it was cached.
+func (r *receipt) askEndpoint(c *sqlite.Conn) error {
 	rows, err := c.Query("SELECT enabled FROM main.knocker_endpoints WHERE id = ?", r.endpoint.ID)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	if rows.Next() {
+	case !rows.Next():
+		return fail(CodeUnknownEndpoint, "endpoint %q was removed", r.endpoint.Name)
+	case rows.Int(0) == 0:
 		return fail(CodeEndpointDisabled, "endpoint %q is disabled", r.endpoint.Name)
 	}
-	return fail(CodeUnknownEndpoint, "endpoint %q was removed", r.endpoint.Name)
+	return nil
 }
 
 func (r *receipt) writeDelivery(c *sqlite.Conn, id int64, events []int64) error {
@@ -254,14 +262,11 @@ func (r *receipt) writeDelivery(c *sqlite.Conn, id int64, events []int64) error 
 	if r.body == nil {
 		r.body = []byte{}
 	}
-	res, err := c.Exec(`INSERT INTO main.knocker_deliveries (id, endpoint_id, event_id, received_at, provider_event_id, provider_delivery_id, event_type,
+	_, err := c.Exec(`INSERT INTO main.knocker_deliveries (id, endpoint_id, event_id, received_at, provider_event_id, provider_delivery_id, event_type,
 			method, headers_json, body_blob, query_json, signature_valid, signature_error, dedupe_key, kind, reason, body_digest, body_bytes)
-		SELECT ?, id, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM main.knocker_endpoints WHERE id = ? AND enabled = 1`,
-		id, event, r.now.Unix(), orNull(v.ProviderEventID), orNull(v.ProviderDeliveryID), orNull(v.EventType), r.method, r.headers, r.body, r.query,
-		r.signature, orNull(r.sigError), orNull(key), r.kind, orNull(r.reason), r.digest, r.bodyBytes, r.endpoint.ID)
-	if err == nil && res.Changes == 0 {
-		return r.gone(c)
-	}
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		id, r.endpoint.ID, event, r.now.Unix(), orNull(v.ProviderEventID), orNull(v.ProviderDeliveryID), orNull(v.EventType), r.method, r.headers, r.body, r.query,
+		r.signature, orNull(r.sigError), orNull(key), r.kind, orNull(r.reason), r.digest, r.bodyBytes)
 	return err
 }
 

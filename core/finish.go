@@ -114,12 +114,14 @@ func (s *Step) finishHandled(ctx context.Context, more bool) (string, error) {
 		return s.undone(ctx, err)
 	}
 	c := s.w.e.handlers
-	err = s.w.e.settle(c, s.claim, StatusHandled, "", s.duration())
-	held := true
-	if err == nil {
-		held, err = queue.Acknowledge(c, s.claim.key)
+	// The job first: where the claim is gone nothing has been changed yet, and
+	// where an operator has ignored the event its job goes all the same.
+	held, err := queue.Acknowledge(c, s.claim.key)
+	if err == nil && held {
+		err = s.w.e.settle(c, s.claim, StatusHandled, "", s.duration())
 	}
-	if err == nil && !held {
+	if err == nil && !held || CodeOf(err) == CodeLeaseLost {
+		s.harmless = !s.used
 		s.rollback(CodeLeaseLost)
 		return "lost", s.endedError()
 	}

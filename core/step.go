@@ -30,6 +30,8 @@ type Step struct {
 	wrote     bool         // the transaction was open at some time
 	ended     Code         // why no more can be done; "": running
 	finished  bool
+	used      bool   // the application's statements ran in the transaction
+	harmless  bool   // what ran since the last member needs no rollback
 	savepoint bool   // in a transaction that is shared
 	gaveWay   uint64 // home whose transaction its first use of tx met
 }
@@ -132,6 +134,7 @@ func (s *Step) statement(ctx context.Context, blocks uint64, run func(c *sqlite.
 		return err
 	}
 	c := s.w.e.handlers
+	s.used = true
 	err := run(c)
 	if s.tx.hasExpired() {
 		s.rollback(CodeTransactionTimeout)
@@ -172,12 +175,14 @@ func (s *Step) begin(ctx context.Context, blocks uint64) error {
 	if err := s.enter(ctx, home, blocks, true); err != nil {
 		return err
 	}
-	return s.opened()
+	if err := s.opened(); err != nil {
+		return err
+	}
+	return s.checkClaim()
 }
 
-// opened starts the watch over the transaction and checks the claim in it.
+// opened starts the watch over the transaction.
 func (s *Step) opened() error {
-	c := s.w.e.handlers
 	s.wrote = true
 	s.tx = s.watch()
 	select {
@@ -185,8 +190,14 @@ func (s *Step) opened() error {
 		s.rollback("")
 		return fail(CodeStopped, "")
 	default:
+		return nil
 	}
-	gone, err := s.changed(c)
+}
+
+// checkClaim looks, in the transaction, whether the event is still this step's
+// to handle.
+func (s *Step) checkClaim() error {
+	gone, err := s.changed(s.w.e.handlers)
 	switch {
 	case err != nil:
 		s.rollback("")
@@ -319,6 +330,8 @@ func (s *Step) rollback(reason Code) {
 	switch {
 	case len(e.share.members) == 0:
 		rollback(c)
+	case s.harmless && c.InTransaction():
+		_ = e.commitShared()
 	case !c.InTransaction(): // the statement took the members' work with it
 		e.loseShared()
 	default:
