@@ -62,7 +62,9 @@ def fields(value: Any) -> Any:
 
 def _is_plain(value: Mapping[Any, Any]) -> bool:
     """Whether a mapping is JSON as it is: the most usual shape, so it is worth a look."""
-    return all(type(name) is str and type(item) is str and name.isascii() and item.isascii() for name, item in value.items())
+    return all(
+        type(name) is str and type(item) is str and name.isascii() and item.isascii() for name, item in value.items()
+    )
 
 
 def _pairs(value: Any) -> Any:
