@@ -113,6 +113,8 @@ func TestPruneSharedDeliveries(t *testing.T) {
 	runOnce(t, inbox)
 	_, err := inbox.PruneEvents(background, core.PruneParams{OlderThan: c.now().Unix()})
 	wantCode(t, err, core.CodeInvalidArgument) // within the time of retries
+	_, err = inbox.PruneEvents(background, core.PruneParams{OlderThan: 1, Statuses: []string{}})
+	wantCode(t, err, core.CodeInvalidArgument) // an empty list means nothing, never all
 	prune := func(limit int) core.PruneResult {
 		t.Helper()
 		r, err := inbox.PruneEvents(background, core.PruneParams{OlderThan: c.now().Unix() + 1, Limit: limit, Force: true})

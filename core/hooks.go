@@ -82,8 +82,8 @@ func (e *engine) tell(ev HookEvent) {
 
 // noWatch reports, once an engine, that commits of other processes are found
 // by polling.
-func (e *engine) noWatch(err error) {
-	e.watchTold.Do(func() { e.tell(HookEvent{Kind: HookWatchUnavailable, Code: err.Error()}) })
+func (e *engine) noWatch() {
+	e.watchTold.Do(func() { e.tell(HookEvent{Kind: HookWatchUnavailable}) })
 }
 
 // LogHook writes hook events to a structured logger: failures as warnings, the

@@ -34,7 +34,10 @@ const retrySeconds = 8 * 24 * 3600
 // attempts, jobs and links; a delivery goes with its last event. Each call is
 // audited, also when nothing matched. Errors: invalid_argument.
 func (i *Inbox) PruneEvents(ctx context.Context, p PruneParams) (out PruneResult, err error) {
-	if len(p.Statuses) == 0 {
+	if p.Statuses != nil && len(p.Statuses) == 0 {
+		return out, fail(CodeInvalidArgument, "statuses is an empty list, which selects nothing: leave it out for both")
+	}
+	if p.Statuses == nil {
 		p.Statuses = []string{StatusHandled, StatusIgnored}
 	}
 	for _, s := range p.Statuses {

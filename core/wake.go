@@ -105,7 +105,7 @@ func (w *wake) poll() {
 		defer p.watch.Close()
 		w.e.background("watch", p.watch.Run)
 	} else {
-		w.e.noWatch(err)
+		w.e.noWatch()
 	}
 	p.run()
 }
