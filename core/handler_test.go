@@ -379,3 +379,23 @@ func TestStopIsBounded(t *testing.T) {
 	}
 	wantCode(t, <-met, core.CodeStopped)
 }
+
+// A worker whose handlers are slow holds few jobs that it has not started: the
+// others are for its neighbours.
+func TestSlowHandlersClaimFewJobs(t *testing.T) {
+	inbox := withEndpoint(t, core.Options{})
+	for range 40 {
+		receive(t, inbox, "")
+	}
+	register(t, inbox)
+	w := openWorker(t, inbox, core.WorkerOptions{})
+	for range 12 { // the first ones show the pace
+		s := next(t, w, 0)
+		time.Sleep(100 * time.Millisecond)
+		s.Finish(background, core.Outcome{Kind: "handled"})
+	}
+	next(t, w, 0)
+	if s, err := inbox.Stats(background); err != nil || s.JobsHeld > 2 {
+		t.Fatalf("jobs held: %d (%v)", s.JobsHeld, err)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/knocker-dev/knocker/core/queue"
@@ -21,6 +22,7 @@ type Worker struct {
 	options WorkerOptions
 	lease   time.Duration
 	closed  chan struct{}
+	pace    atomic.Int64 // ns a step takes, see claimSize
 
 	claiming sync.Mutex // one claim at a time; its loser finds the buffer full
 	mu       sync.Mutex
@@ -71,6 +73,7 @@ func (i *Inbox) OpenWorker(o WorkerOptions) (*Worker, error) {
 	}
 	w := &Worker{e: i.e, id: workerID(o.WorkerID), options: o, lease: seconds(o.LeaseSeconds), closed: make(chan struct{}),
 		steps: map[*Step]struct{}{}, free: make(chan struct{})}
+	w.pace.Store(int64(claimAhead) / 4)
 	i.e.mu.Lock()
 	i.e.workers[w] = struct{}{}
 	i.e.mu.Unlock()
@@ -253,8 +256,25 @@ func (w *Worker) hasMore() bool {
 	return len(w.buffer) > 0 && !w.stopping
 }
 
-// claimBatch is how many jobs one transaction claims for each slot.
-const claimBatch = 16
+// A claim takes what the slots will start within a moment: many jobs of quick
+// handlers, for a claim costs a commit, and few of slow ones, for what is held
+// here another worker can't start.
+const (
+	claimAhead = 50 * time.Millisecond
+	claimMost  = 64 // jobs a slot
+)
+
+// claimSize is how many jobs to claim at the present pace.
+func (w *Worker) claimSize() int {
+	each := int(claimAhead / max(time.Duration(w.pace.Load()), time.Microsecond))
+	return w.options.Concurrency * min(max(each, 1), claimMost)
+}
+
+// keepPace remembers how long steps take, the latest ones most.
+func (w *Worker) keepPace(took time.Duration) {
+	old := w.pace.Load()
+	w.pace.Store(old + (int64(took)-old)/8)
+}
 
 // claim fills the buffer. It first looks without the writer: most wake-ups
 // concern somebody else.
@@ -273,7 +293,7 @@ func (w *Worker) claim(ctx context.Context) (bool, error) {
 		found, settled = nil, false
 		where, args := w.endpointFilter()
 		claimed, exhausted, err := queue.Claim(c, queue.ClaimParams{Queue: w.e.options.QueueName, WorkerID: w.id,
-			Limit: w.options.Concurrency * claimBatch, Lease: w.lease, Now: w.e.now(), Where: where, WhereArgs: args})
+			Limit: w.claimSize(), Lease: w.lease, Now: w.e.now(), Where: where, WhereArgs: args})
 		if err != nil {
 			return err
 		}
@@ -392,6 +412,7 @@ func (w *Worker) renew() {
 
 // finished frees a step's slot.
 func (w *Worker) finished(s *Step) {
+	w.keepPace(time.Since(s.started))
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.steps, s)
