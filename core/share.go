@@ -12,7 +12,7 @@ import (
 // transaction, each in a savepoint of its own. Receipts never join: the
 // transaction gives way to the first that waits.
 const (
-	maxShared    = 32
+	maxShared    = 64
 	maxSharedAge = 5 * time.Millisecond
 	maxParked    = 2 * time.Millisecond // nobody runs in it
 )
