@@ -11,13 +11,20 @@ capi_root  := $(abspath $(dir $(lastword $(MAKEFILE_LIST)))/..)
 capi_flags := -buildmode=c-shared -trimpath -buildvcs=false
 # Only the functions of knocker.h leave the library; it can't be unloaded,
 # because a Go runtime can't.
+ifeq ($(shell uname -s),Darwin)
+capi_library := libknocker.dylib
+capi_link   = -s -w -extldflags '-Wl,-exported_symbols_list,$(abspath $(BUILD))/libknocker.symbols -Wl,-install_name,@rpath/libknocker.dylib'
+else
+capi_library := libknocker.so
 capi_link   = -s -w -extldflags '-Wl,--version-script=$(capi_root)/capi/libknocker.map -Wl,-z,nodelete -Wl,-soname,libknocker.so'
+endif
 
 .PHONY: lib lib-testpanic check-lib test-c
 
-lib: ## build build/libknocker.so and build/knocker.h
+lib: ## build build/libknocker.so (.dylib on macOS) and build/knocker.h
 	@mkdir -p $(BUILD)
-	CGO_ENABLED=1 $(GO) build $(capi_flags) -tags "$(GO_TAGS)" -ldflags "$(capi_link)" -o $(BUILD)/libknocker.so ./capi
+	@sed -n 's/^    \(.*knocker_.*\);$$/_\1/p' capi/libknocker.map | grep -v _init > $(BUILD)/libknocker.symbols
+	CGO_ENABLED=1 $(GO) build $(capi_flags) -tags "$(GO_TAGS)" -ldflags "$(capi_link)" -o $(BUILD)/$(capi_library) ./capi
 	@rm -f $(BUILD)/libknocker.h
 	@cp capi/knocker.h $(BUILD)/knocker.h
 

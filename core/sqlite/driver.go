@@ -4,6 +4,7 @@ package sqlite
 
 /*
 #cgo CFLAGS: -std=gnu11 -O2 -I${SRCDIR}/include
+#cgo darwin LDFLAGS: -Wl,-undefined,dynamic_lookup
 #cgo noescape knocker_run
 #cgo noescape knocker_prepare
 #include <stdlib.h>
