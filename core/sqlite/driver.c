@@ -63,7 +63,6 @@ const char *knocker_missing_routine(const sqlite3_api_routines *sqlite3_api) {
 	NEED(reset, 3008000);
 	NEED(set_authorizer, 3008000);
 	NEED(step, 3008000);
-	NEED(stmt_readonly, 3008000);
 	NEED(wal_checkpoint_v2, 3008000);
 	NEED(wal_hook, 3008000);
 	NEED(close_v2, 3008000);
@@ -192,7 +191,7 @@ static int progress(void *context) {
 /* ---- statements ---- */
 
 sqlite3_stmt *knocker_prepare(knocker_connection *c, const char *sql, int length, int trusted, int *tail,
-                              int *parameters, int *columns) {
+                              int *parameters) {
 	const sqlite3_api_routines *sqlite3_api = c->api;
 	sqlite3_stmt *stmt = NULL;
 	const char *rest = NULL;
@@ -207,7 +206,6 @@ sqlite3_stmt *knocker_prepare(knocker_connection *c, const char *sql, int length
 	c->code = SQLITE_OK;
 	*tail = rest ? (int)(rest - sql) : length;
 	*parameters = stmt ? sqlite3_bind_parameter_count(stmt) : 0;
-	*columns = stmt ? sqlite3_column_count(stmt) : 0;
 	return stmt;
 }
 
@@ -219,11 +217,6 @@ void knocker_finalize(knocker_connection *c, sqlite3_stmt *stmt) {
 int knocker_parameter_index(knocker_connection *c, sqlite3_stmt *stmt, const char *name) {
 	const sqlite3_api_routines *sqlite3_api = c->api;
 	return sqlite3_bind_parameter_index(stmt, name);
-}
-
-int knocker_is_readonly(knocker_connection *c, sqlite3_stmt *stmt) {
-	const sqlite3_api_routines *sqlite3_api = c->api;
-	return sqlite3_stmt_readonly(stmt);
 }
 
 /* The bytes belong to the caller and outlive the step, so SQLite needs no copy

@@ -78,7 +78,6 @@ type statement struct {
 	stmt       *C.sqlite3_stmt
 	trusted    bool
 	parameters int
-	columns    int
 }
 
 // Statements kept prepared on a connection: the library's own are about fifty,
@@ -219,9 +218,8 @@ func Nap(d time.Duration) { C.knocker_nap(C.int64_t(d)) }
 
 // Checkpoint modes.
 const (
-	CheckpointPassive  = C.SQLITE_CHECKPOINT_PASSIVE
-	CheckpointRestart  = C.SQLITE_CHECKPOINT_RESTART
-	CheckpointTruncate = C.SQLITE_CHECKPOINT_TRUNCATE
+	CheckpointPassive = C.SQLITE_CHECKPOINT_PASSIVE
+	CheckpointRestart = C.SQLITE_CHECKPOINT_RESTART
 )
 
 // Checkpoint copies the WAL into the database and returns the WAL's length and
@@ -316,12 +314,12 @@ func (c *Conn) prepare(sql string, trusted bool) (*statement, error) {
 	if sql == "" {
 		return nil, &Error{Code: C.SQLITE_MISUSE, Message: "the statement is empty"}
 	}
-	var tail, parameters, columns C.int
+	var tail, parameters C.int
 	t := C.int(0)
 	if trusted {
 		t = 1
 	}
-	stmt := C.knocker_prepare(c.c, (*C.char)(unsafe.Pointer(unsafe.StringData(sql))), C.int(len(sql)), t, &tail, &parameters, &columns)
+	stmt := C.knocker_prepare(c.c, (*C.char)(unsafe.Pointer(unsafe.StringData(sql))), C.int(len(sql)), t, &tail, &parameters)
 	if stmt == nil {
 		if c.c.code != 0 {
 			return nil, c.lastError()
@@ -332,7 +330,7 @@ func (c *Conn) prepare(sql string, trusted bool) (*statement, error) {
 		C.knocker_finalize(c.c, stmt)
 		return nil, &Error{Code: C.SQLITE_MISUSE, Message: "one statement a call: there is more after the first"}
 	}
-	s := &statement{stmt: stmt, trusted: trusted, parameters: int(parameters), columns: int(columns)}
+	s := &statement{stmt: stmt, trusted: trusted, parameters: int(parameters)}
 	c.remember(strings.Clone(sql), s)
 	return s, nil
 }

@@ -53,10 +53,9 @@ int knocker_guard(knocker_connection *c);
 
 /* Prepares one statement; *tail is the length of SQL used. */
 sqlite3_stmt *knocker_prepare(knocker_connection *c, const char *sql, int length, int trusted, int *tail,
-                              int *parameters, int *columns);
+                              int *parameters);
 void knocker_finalize(knocker_connection *c, sqlite3_stmt *stmt);
 int knocker_parameter_index(knocker_connection *c, sqlite3_stmt *stmt, const char *name);
-int knocker_is_readonly(knocker_connection *c, sqlite3_stmt *stmt);
 
 /* Binds, steps to the end, reads every row and resets: one call a statement.
  * Arguments and cells are packed as a type byte (n i r t b), eight bytes of

@@ -45,8 +45,6 @@ const (
 	CodeNotADB     = C.SQLITE_NOTADB
 	CodeAuth       = C.SQLITE_AUTH
 	CodeConstraint = C.SQLITE_CONSTRAINT
-	CodeNoMemory   = C.SQLITE_NOMEM
-	CodeSchema     = C.SQLITE_SCHEMA
 
 	CodeBusySnapshot = C.SQLITE_BUSY_SNAPSHOT
 )
