@@ -218,8 +218,9 @@ func Nap(d time.Duration) { C.knocker_nap(C.int64_t(d)) }
 
 // Checkpoint modes.
 const (
-	CheckpointPassive = C.SQLITE_CHECKPOINT_PASSIVE
-	CheckpointRestart = C.SQLITE_CHECKPOINT_RESTART
+	CheckpointPassive  = C.SQLITE_CHECKPOINT_PASSIVE
+	CheckpointRestart  = C.SQLITE_CHECKPOINT_RESTART
+	CheckpointTruncate = C.SQLITE_CHECKPOINT_TRUNCATE
 )
 
 // Checkpoint copies the WAL into the database and returns the WAL's length and
