@@ -26,6 +26,8 @@ export PYTHONPATH := $(CURDIR)/bindings/python/src
 
 include capi/build.mk
 -include bench/build.mk
+# The targets of each binding, such as test-node.
+-include $(wildcard bindings/*/build.mk)
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-22s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

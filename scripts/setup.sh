@@ -60,6 +60,11 @@ fi
 export CGO_ENABLED=1
 [ "$(go env CGO_ENABLED)" = 1 ] || stop "Go can't use C here: unset CGO_ENABLED and install a C compiler"
 
+# What a binding needs beside Debian's packages, from its own lock files.
+for script in bindings/*/setup.sh; do
+    [ ! -e "$script" ] || "$script" || stop "$script failed"
+done
+
 state=$(
     cat scripts/setup.sh go.work ./*/go.mod ./*/go.sum bindings/go/go.mod "$lock" | sha256sum
     echo "$go_version $("$python" -c 'import sys; print(sys.executable, sys.version)')"
