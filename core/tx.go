@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"sync"
@@ -20,15 +21,66 @@ type Tx struct {
 // Context ends when the step does: time limit, lost lease or stop.
 func (t *Tx) Context() context.Context { return t.ctx }
 
+// Begin opens the transaction now instead of at its first use.
+func (t *Tx) Begin(ctx context.Context) error { return t.step.Begin(ctx, 0) }
+
 // Exec runs one statement. Arguments are nil, bool, integers, float64, string
-// (TEXT) and []byte (BLOB).
+// (TEXT) and []byte (BLOB), or all of them sql.Named.
 func (t *Tx) Exec(sql string, args ...any) (ExecResult, error) {
-	return t.step.Exec(t.ctx, 0, sql, args, nil)
+	return t.ExecContext(t.ctx, sql, args...)
 }
 
-// Query runs one statement and returns all its rows.
+// ExecContext is Exec with a context, which bounds the wait for the writer: a
+// statement that runs is not interrupted.
+func (t *Tx) ExecContext(ctx context.Context, sql string, args ...any) (ExecResult, error) {
+	args, named, err := t.prepare(ctx, args)
+	if err != nil {
+		return ExecResult{}, err
+	}
+	return t.step.Exec(ctx, 0, sql, args, named)
+}
+
+// Query runs one statement and returns all its rows. Arguments as for Exec.
 func (t *Tx) Query(sql string, args ...any) (Rows, error) {
-	return t.step.Query(t.ctx, 0, sql, args, nil)
+	return t.QueryContext(t.ctx, sql, args...)
+}
+
+// QueryContext is Query with a context, as for ExecContext.
+func (t *Tx) QueryContext(ctx context.Context, sql string, args ...any) (Rows, error) {
+	args, named, err := t.prepare(ctx, args)
+	if err != nil {
+		return Rows{}, err
+	}
+	return t.step.Query(ctx, 0, sql, args, named)
+}
+
+// prepare refuses a context that has ended. Once the step is over too, the step
+// itself knows a better reason.
+func (t *Tx) prepare(ctx context.Context, args []any) ([]any, map[string]any, error) {
+	if ctx.Err() != nil && t.ctx.Err() == nil {
+		return nil, nil, fromGate(context.Cause(ctx))
+	}
+	return namedArgs(args)
+}
+
+// namedArgs takes sql.Named arguments apart; positions and names don't mix.
+func namedArgs(args []any) ([]any, map[string]any, error) {
+	var named map[string]any
+	for _, arg := range args {
+		if n, ok := arg.(sql.NamedArg); ok {
+			if named == nil {
+				named = make(map[string]any, len(args))
+			}
+			named[n.Name] = n.Value
+		}
+	}
+	switch {
+	case named == nil:
+		return args, nil, nil
+	case len(named) < len(args):
+		return nil, nil, fail(CodeInvalidArgument, "arguments are either all named, each name once, or none is")
+	}
+	return nil, named, nil
 }
 
 // RetryAfter is an error by which a handler asks to run again after a time of

@@ -19,6 +19,7 @@ TAGS = "sqlite_fts5 sqlite_math_functions sqlite_dbstat"
 GENERATED: Dict[str, List[str]] = {
     "docs/providers.md": ["go", "run", "./conformance/providers", "write"],
     "docs/errors.md": ["go", "run", "-tags", TAGS, "./core/cmd/errortable", "-update", "docs/errors.md"],
+    "bindings/go/errors_generated.go": ["go", "run", "-tags", TAGS, "./bindings/go/internal/errortable", "bindings/go/errors_generated.go"],
     "bindings/python/src/knocker/_error_codes.py": [sys.executable, "bindings/python/tools/generate_errors.py"],
 }
 

@@ -1,95 +1,68 @@
-// Package knockersqlite is the Go door to Knocker, a durable webhook inbox in a
-// SQLite file: receive webhooks in a route, handle them later in a transaction.
+// Package knockersqlite is a durable webhook inbox in a SQLite file, for Go:
+// receive webhooks in a route, handle them later in a transaction.
 //
-// It gives the engine of package core the names that all languages share, and
-// adds no rule of its own. What is not here is reached through Inbox.Core.
+//   - [Open] opens the file, [Inbox.AddEndpoint] names a place that receives.
+//   - [Inbox.Receive] verifies a request, stores it, and says what to answer.
+//   - [Inbox.RegisterEventHandler] registers a function, and [Inbox.RunWorker]
+//     runs it for each event, in a transaction that holds its writes together
+//     with "handled".
+//   - [Inbox.Events], [Inbox.Replay] and the like are for operators.
+//
+// Errors are [*Error], with a code: errors.Is(err, knockersqlite.ErrBusy).
+//
+// The package contains SQLite, so it needs CGO_ENABLED=1 and a C compiler. It is
+// a thin layer over package core, which holds every rule; what is not here is
+// reached through [Inbox.Core].
 package knockersqlite
 
-import (
-	"context"
+import "github.com/knocker-dev/knocker/core"
 
-	"github.com/knocker-dev/knocker/core"
-)
+// Version is this library's version.
+const Version = core.Version
 
-// The types that are the engine's own.
-type (
-	Options        = core.Options
-	EndpointParams = core.EndpointParams
-	Endpoint       = core.Endpoint
-	RetryPolicy    = core.RetryPolicy
-	WorkerOptions  = core.WorkerOptions
-	Result         = core.Result
-	Response       = core.Response
-	Event          = core.Event
-	Tx             = core.Tx
-	ExecResult     = core.ExecResult
-	Rows           = core.Rows
-	Error          = core.Error
-	RetryAfter     = core.RetryAfter
-	Discard        = core.Discard
-	IgnoreEvent    = core.IgnoreEvent
-)
-
-// Inbox is an open file. It is safe for concurrent use.
-type Inbox struct{ inbox *core.Inbox }
+// Inbox is an open file. It is safe for concurrent use. Inboxes on one file in
+// one process share endpoints, secrets and handlers.
+type Inbox struct {
+	inbox *core.Inbox
+	quiet func() // ends the logging
+}
 
 // Open opens the inbox in the SQLite file at path with the default options, and
 // makes the file and its tables where they are missing.
 func Open(path string) (*Inbox, error) { return OpenWith(path, Options{}) }
 
-// OpenWith is Open with options of your own.
+// OpenWith is Open with options of your own. Errors: cannot_open,
+// not_a_database, migration_needed, schema_missing, schema_too_new,
+// open_options_conflict, network_file_system, busy, invalid_argument.
 func OpenWith(path string, options Options) (*Inbox, error) {
-	inbox, err := core.Open(path, options)
+	inbox, err := core.Open(path, options.core())
 	if err != nil {
 		return nil, err
 	}
-	return &Inbox{inbox}, nil
+	opened := &Inbox{inbox: inbox, quiet: func() {}}
+	if options.Logger != nil {
+		opened.quiet = inbox.Subscribe(core.LogHook(options.Logger))
+	}
+	return opened, nil
 }
 
-// Core is the engine's own inbox, for the reads and actions.
+// Core is the engine's own inbox.
 func (i *Inbox) Core() *core.Inbox { return i.inbox }
 
+// Path is the file's path with symbolic links resolved.
+func (i *Inbox) Path() string { return i.inbox.Path() }
+
 // Close closes the inbox. The last one on the file waits for running calls and
-// rolls open handler transactions back. Closing twice is the error "closed".
-func (i *Inbox) Close() error { return i.inbox.Close() }
-
-// AddEndpoint adds an endpoint, or brings the one of this name up to date.
-// Secrets stay in this process's memory. Errors: invalid_argument,
-// invalid_secret, unknown_provider, path_taken.
-func (i *Inbox) AddEndpoint(p EndpointParams) (Endpoint, error) {
-	return i.inbox.AddEndpoint(context.Background(), p)
+// rolls open handler transactions back. Closing twice is ErrClosed.
+func (i *Inbox) Close() error {
+	i.quiet()
+	return i.inbox.Close()
 }
 
-// EventHandler handles one event. What it writes through tx is committed
-// together with "handled"; an error or a panic rolls it back. An error
-// RetryAfter, Discard or IgnoreEvent says what to do instead of trying again.
-type EventHandler func(event Event, tx *Tx) error
+// Subscribe calls hook with what happens in this process, for metrics: it must
+// return at once and must not call the inbox. The returned function ends that.
+func (i *Inbox) Subscribe(hook func(HookEvent)) (cancel func()) { return i.inbox.Subscribe(hook) }
 
-// RegisterHandler registers the handler for all events of an endpoint that no
-// other handler takes. Registering again replaces it.
-func (i *Inbox) RegisterHandler(endpoint string, handle EventHandler) error {
-	return i.RegisterEventHandler(endpoint, "", handle)
-}
-
-// RegisterEventHandler registers the handler for an endpoint's events of a
-// type: exact, or a prefix such as "invoice.*". Registering again replaces it.
-func (i *Inbox) RegisterEventHandler(endpoint, eventType string, handle EventHandler) error {
-	params := core.HandlerParams{Endpoint: endpoint, EventType: eventType}
-	if handle == nil {
-		return i.inbox.Handle(params, nil) // the engine's own error
-	}
-	return i.inbox.Handle(params, func(_ context.Context, event *core.Event, tx *core.Tx) error {
-		return handle(*event, tx)
-	})
-}
-
-// RunWorker runs the handlers until ctx ends, and then stops within
-// StopTimeoutSeconds. It returns nil after such a stop.
-func (i *Inbox) RunWorker(ctx context.Context, o WorkerOptions) error {
-	return i.inbox.RunWorker(ctx, o)
-}
-
-// RunWorkerOnce handles every event that is due now, and returns how many.
-func (i *Inbox) RunWorkerOnce(ctx context.Context, o WorkerOptions) (int, error) {
-	return i.inbox.RunWorkerOnce(ctx, o)
-}
+// HookEvent is something that happened: durations and counts, never a body or a
+// secret.
+type HookEvent = core.HookEvent

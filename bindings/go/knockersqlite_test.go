@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	knockersqlite "github.com/knocker-dev/knocker/bindings/go"
-	"github.com/knocker-dev/knocker/core"
 )
 
 func open(t *testing.T) *knockersqlite.Inbox {
@@ -18,7 +17,7 @@ func open(t *testing.T) *knockersqlite.Inbox {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = inbox.Close() })
-	_, err = inbox.AddEndpoint(knockersqlite.EndpointParams{Name: "orders", Provider: "token-header", Secrets: "token"})
+	_, err = inbox.AddEndpoint(knockersqlite.AddEndpointParams{Name: "orders", Provider: "token-header", Secrets: "token"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +65,7 @@ func TestBothForms(t *testing.T) {
 		{Endpoint: "orders", Header: header, RawQuery: "a=1", Query: map[string]any{}},
 	} {
 		_, err := inbox.Receive(params)
-		if !errors.Is(err, &knockersqlite.Error{Code: core.CodeInvalidArgument}) {
+		if !errors.Is(err, knockersqlite.ErrInvalidArgument) {
 			t.Errorf("%+v: %v", params, err)
 		}
 	}
@@ -78,7 +77,7 @@ func TestReceiveContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	_, err := inbox.ReceiveContext(ctx, knockersqlite.ReceiveParams{Endpoint: "orders", Header: header})
-	if !errors.Is(err, &knockersqlite.Error{Code: core.CodeCancelled}) {
+	if !errors.Is(err, knockersqlite.ErrCancelled) {
 		t.Fatal(err)
 	}
 }
@@ -86,13 +85,13 @@ func TestReceiveContext(t *testing.T) {
 // A nil handler and a second close are the engine's errors, not panics.
 func TestErrors(t *testing.T) {
 	inbox := open(t)
-	if err := inbox.RegisterHandler("orders", nil); !errors.Is(err, &knockersqlite.Error{Code: core.CodeInvalidArgument}) {
+	if err := inbox.RegisterHandler("orders", nil); !errors.Is(err, knockersqlite.ErrInvalidArgument) {
 		t.Error(err)
 	}
 	if err := inbox.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := inbox.Close(); !errors.Is(err, &knockersqlite.Error{Code: core.CodeClosed}) {
+	if err := inbox.Close(); !errors.Is(err, knockersqlite.ErrClosed) {
 		t.Error(err)
 	}
 }

@@ -7,6 +7,14 @@ import (
 	"github.com/knocker-dev/knocker/core"
 )
 
+// Result is what Receive answers once the receipt is on disk: EventID is 0 where
+// there is no event, Reason says why a request was refused.
+type Result = core.Result
+
+// Response is the HTTP answer for the sender: some senders want more than a
+// status.
+type Response = core.Response
+
 // ReceiveParams is one HTTP request. Of Headers and Header, and of Query and
 // RawQuery, give one.
 type ReceiveParams struct {
@@ -18,6 +26,10 @@ type ReceiveParams struct {
 	Query    map[string]any // name -> text or list of texts
 	RawQuery string
 	URL      string // public URL of this request; overrides the endpoint's
+
+	// BodyConsumed says that something has parsed the body already, so that its
+	// bytes are gone: the error body_consumed.
+	BodyConsumed bool
 
 	// Per call these win over the endpoint's.
 	Provider        string
@@ -34,28 +46,69 @@ type ReceiveParams struct {
 
 // Receive verifies one request, stores it, and answers once it is on disk. A
 // request that fails verification is stored too and answered with 401: only
-// problems on our side are errors.
+// problems on our side are errors, and HTTPStatus says what to answer then.
 func (i *Inbox) Receive(p ReceiveParams) (Result, error) {
 	return i.ReceiveContext(context.Background(), p)
 }
 
-// ReceiveContext is Receive with a context. A context that ends before the
-// receipt is being written is the error "cancelled"; later it has no effect.
+// ReceiveContext is Receive with a context. One that ends before the receipt is
+// being written is the error "cancelled"; later it has no effect.
 func (i *Inbox) ReceiveContext(ctx context.Context, p ReceiveParams) (Result, error) {
-	headers, err := oneOf("Headers", p.Headers, "Header", p.Header, p.Header != nil)
-	if err != nil {
-		return Result{}, err
-	}
-	query, err := oneOf("Query", p.Query, "RawQuery", p.RawQuery, p.RawQuery != "")
+	headers, query, err := request(p.Headers, p.Header, p.Query, p.RawQuery)
 	if err != nil {
 		return Result{}, err
 	}
 	return i.inbox.Receive(ctx, core.ReceiveParams{
-		Endpoint: p.Endpoint, Method: p.Method, Body: p.Body, Headers: headers, Query: query, URL: p.URL,
+		Endpoint: p.Endpoint, Method: p.Method, Body: p.Body, Headers: headers, Query: query, URL: p.URL, BodyConsumed: p.BodyConsumed,
 		Provider: p.Provider, Secrets: p.Secrets, ProviderOptions: p.ProviderOptions,
 		ProviderEventID: p.ProviderEventID, ProviderDeliveryID: p.ProviderDeliveryID, EventType: p.EventType,
 		DedupeKey: p.DedupeKey, QueueName: p.QueueName, MaxAttempts: p.MaxAttempts,
 	})
+}
+
+// IngestParams is one request that another trusted layer has verified already.
+type IngestParams struct {
+	Endpoint string
+	Method   string         // Defaults to "POST".
+	Body     []byte         // the raw bytes as they arrived; not changed, not kept
+	Headers  map[string]any // name -> text or list of texts
+	Header   http.Header
+	Query    map[string]any // name -> text or list of texts
+	RawQuery string
+
+	SignatureValid *bool  // what that layer found; nil: unknown. False stores a rejected delivery.
+	SignatureError string // why it found it invalid
+
+	ProviderEventID    string
+	ProviderDeliveryID string
+	EventType          string
+	DedupeKey          string // wins over the endpoint's event key
+	QueueName          string
+	MaxAttempts        int
+}
+
+// Ingest stores a request without verifying it: the trusted door, never for
+// what comes from the network as it is. Errors as for Receive.
+func (i *Inbox) Ingest(ctx context.Context, p IngestParams) (Result, error) {
+	headers, query, err := request(p.Headers, p.Header, p.Query, p.RawQuery)
+	if err != nil {
+		return Result{}, err
+	}
+	return i.inbox.Receive(ctx, core.ReceiveParams{
+		Ingest: true, SignatureValid: p.SignatureValid, SignatureError: p.SignatureError,
+		Endpoint: p.Endpoint, Method: p.Method, Body: p.Body, Headers: headers, Query: query,
+		ProviderEventID: p.ProviderEventID, ProviderDeliveryID: p.ProviderDeliveryID, EventType: p.EventType,
+		DedupeKey: p.DedupeKey, QueueName: p.QueueName, MaxAttempts: p.MaxAttempts,
+	})
+}
+
+// request chooses whichever form of the headers and of the query was given.
+func request(headers map[string]any, header http.Header, query map[string]any, rawQuery string) (chosenHeaders, chosenQuery any, err error) {
+	if chosenHeaders, err = oneOf("Headers", headers, "Header", header, header != nil); err != nil {
+		return nil, nil, err
+	}
+	chosenQuery, err = oneOf("Query", query, "RawQuery", rawQuery, rawQuery != "")
+	return chosenHeaders, chosenQuery, err
 }
 
 // oneOf returns whichever of two forms of the same thing was given.

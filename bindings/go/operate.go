@@ -1,0 +1,97 @@
+package knockersqlite
+
+import (
+	"context"
+	"iter"
+
+	"github.com/knocker-dev/knocker/core"
+)
+
+// What the reads answer, and what selects it.
+type (
+	Delivery       = core.Delivery
+	Attempt        = core.Attempt
+	Stats          = core.Stats
+	EventFilter    = core.EventFilter
+	DeliveryFilter = core.DeliveryFilter
+)
+
+// GetEvent returns an event with its body. Errors: not_found.
+func (i *Inbox) GetEvent(ctx context.Context, id int64) (Event, error) {
+	return i.inbox.GetEvent(ctx, id)
+}
+
+// GetDelivery returns a delivery with its body. Errors: not_found.
+func (i *Inbox) GetDelivery(ctx context.Context, id int64) (Delivery, error) {
+	return i.inbox.GetDelivery(ctx, id)
+}
+
+// ListEvents returns one page of events, newest first, and the cursor of the
+// next page, "" after the last. Bodies are left out unless the filter asks.
+func (i *Inbox) ListEvents(ctx context.Context, f EventFilter) (page []Event, next string, err error) {
+	return i.inbox.ListEvents(ctx, f)
+}
+
+// Events yields all events that the filter matches, newest first, from its
+// cursor on; its limit is how many are read at once. An error ends it.
+func (i *Inbox) Events(ctx context.Context, f EventFilter) iter.Seq2[Event, error] {
+	return pages(f.Cursor, func(cursor string) ([]Event, string, error) {
+		f.Cursor = cursor
+		return i.ListEvents(ctx, f)
+	})
+}
+
+// ListDeliveries returns one page of deliveries, newest first, and the cursor
+// of the next page, "" after the last. Bodies are left out unless the filter
+// asks.
+func (i *Inbox) ListDeliveries(ctx context.Context, f DeliveryFilter) (page []Delivery, next string, err error) {
+	return i.inbox.ListDeliveries(ctx, f)
+}
+
+// Deliveries yields all deliveries that the filter matches, newest first, from
+// its cursor on; its limit is how many are read at once. An error ends it.
+func (i *Inbox) Deliveries(ctx context.Context, f DeliveryFilter) iter.Seq2[Delivery, error] {
+	return pages(f.Cursor, func(cursor string) ([]Delivery, string, error) {
+		f.Cursor = cursor
+		return i.ListDeliveries(ctx, f)
+	})
+}
+
+// ListAttempts lists the runs of an event's handler, oldest first.
+func (i *Inbox) ListAttempts(ctx context.Context, eventID int64) ([]Attempt, error) {
+	return i.inbox.ListAttempts(ctx, eventID)
+}
+
+// Stats counts what is in the file, in one consistent read, and what this
+// process did.
+func (i *Inbox) Stats(ctx context.Context) (Stats, error) { return i.inbox.Stats(ctx) }
+
+// Ignore takes an event that was received, failed or is dead out of processing.
+// On an ignored event it does nothing. Errors: not_found, invalid_state.
+func (i *Inbox) Ignore(ctx context.Context, eventID int64) error {
+	return i.inbox.Ignore(ctx, eventID)
+}
+
+// Replay runs a handled, failed, dead or ignored event again from the start.
+// Errors: not_found, invalid_state.
+func (i *Inbox) Replay(ctx context.Context, eventID int64) error {
+	return i.inbox.Replay(ctx, eventID)
+}
+
+// Requeue is Replay for events that were not handled, and for a received one
+// whose job is gone. Errors: not_found, invalid_state.
+func (i *Inbox) Requeue(ctx context.Context, eventID int64) error {
+	return i.inbox.Requeue(ctx, eventID)
+}
+
+// ReplayDelivery replays an event with one of its deliveries, whose body,
+// headers and query the handler then sees. eventID 0 is the delivery's event, of
+// a batch its first. Errors: not_found, not_linked, invalid_state.
+func (i *Inbox) ReplayDelivery(ctx context.Context, deliveryID, eventID int64) (replayed int64, err error) {
+	return i.inbox.ReplayDelivery(ctx, deliveryID, eventID)
+}
+
+// Backup copies the file to path as it is at one moment, while receiving goes
+// on. Never copy a live one by other means. Errors: invalid_argument,
+// cannot_open, storage_full.
+func (i *Inbox) Backup(ctx context.Context, path string) error { return i.inbox.Backup(ctx, path) }
