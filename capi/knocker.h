@@ -52,7 +52,8 @@ char *knocker_open_json(const char *request, size_t request_length);
 char *knocker_close_json(uint64_t db);
 
 /* Endpoints, handlers, reads and operations by name ("add_endpoint",
- * "get_event", "replay", ...). An unknown method is "unknown_method". */
+ * "get_event", "replay", ...). An unknown method is "unknown_method". "sign" and
+ * "providers" need no inbox: db may be 0 for them. */
 char *knocker_call_json(uint64_t db, const char *method, const char *request, size_t request_length);
 
 /* Takes in one HTTP request and answers when it is on disk. The raw body

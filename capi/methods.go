@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 
 	"github.com/knocker-dev/knocker/capi/abi"
@@ -11,19 +12,29 @@ import (
 // method is one name of knocker_call_json.
 type method struct {
 	name    string
-	request any // a pointer to the request's zero value, for its type
+	request reflect.Type
+	reply   reflect.Type // what the schema describes
+	alone   bool         // needs no inbox
 	call    func(i *inbox, in input) (any, error)
 }
 
 // of makes a method of a function that takes its decoded request.
-func of[Request any](name string, f func(*inbox, *Request) (any, error)) method {
-	return method{name, new(Request), func(i *inbox, in input) (any, error) {
-		request := new(Request)
-		if err := in.decode(request); err != nil {
-			return nil, err
-		}
-		return f(i, request)
-	}}
+func of[Request, Reply any](name string, f func(*inbox, *Request) (Reply, error)) method {
+	return method{name: name, request: reflect.TypeFor[Request](), reply: reflect.TypeFor[Reply](),
+		call: func(i *inbox, in input) (any, error) {
+			request := new(Request)
+			if err := in.decode(request); err != nil {
+				return nil, err
+			}
+			return f(i, request)
+		}}
+}
+
+// alone makes a method that needs no inbox: its db may be 0.
+func alone[Request, Reply any](name string, f func(*Request) (Reply, error)) method {
+	m := of(name, func(_ *inbox, r *Request) (Reply, error) { return f(r) })
+	m.alone = true
+	return m
 }
 
 // methods is the table of knocker_call_json.
@@ -54,6 +65,8 @@ var methods = byName(
 	of("completion_descriptor", completionDescriptor),
 	of("set_clock", setClock),
 	of("info", info),
+	alone("sign", sign),
+	alone("providers", providers),
 )
 
 func byName(list ...method) map[string]method {
@@ -65,12 +78,15 @@ func byName(list ...method) map[string]method {
 }
 
 func callMethod(out []byte, db uint64, name string, in input) ([]byte, error) {
-	i, err := find[*inbox](db)
-	if err != nil {
-		return nil, err
+	m, known := methods[name]
+	var i *inbox
+	if db != 0 || known && !m.alone {
+		var err error
+		if i, err = find[*inbox](db); err != nil {
+			return nil, err
+		}
 	}
-	m, ok := methods[name]
-	if !ok {
+	if !known {
 		return nil, unknownMethod(name)
 	}
 	reply, err := m.call(i, in)
