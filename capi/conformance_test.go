@@ -5,10 +5,14 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"os"
 	"path/filepath"
+	"reflect"
+	"strings"
 	"testing"
 	"unicode/utf8"
 
+	"github.com/knocker-dev/knocker/capi/abi"
 	"github.com/knocker-dev/knocker/conformance/runner"
 	"github.com/knocker-dev/knocker/core"
 )
@@ -18,12 +22,52 @@ import (
 
 var suite = runner.Options{Folder: filepath.Join("..", "conformance"), Name: "core"}
 
-func init() { runner.Flags(flag.CommandLine, &suite) }
+// surfaceFile gets what the interface has, for the check that scenarios touch it all.
+var surfaceFile string
+
+func init() {
+	runner.Flags(flag.CommandLine, &suite)
+	flag.StringVar(&surfaceFile, "surface", "", "write the methods, their fields, the options and the codes to this file")
+}
 
 func TestConformance(t *testing.T) {
+	if surfaceFile != "" {
+		raw, err := json.Marshal(surface())
+		if err == nil {
+			err = os.WriteFile(surfaceFile, raw, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	if passed, err := runner.Run(jsonBinding{}, suite); err != nil || !passed {
 		t.Fatal("the suite has not passed: ", err)
 	}
+}
+
+// surface lists what callers can name, from the library's own tables.
+func surface() map[string]any {
+	fields := map[string][]string{}
+	for name, m := range methods {
+		fields[name] = fieldsOf(m.request)
+	}
+	codes := make([]string, 0, len(core.Codes))
+	for _, info := range core.Codes {
+		codes = append(codes, string(info.Code))
+	}
+	return map[string]any{"methods": fields, "open": fieldsOf(reflect.TypeFor[abi.OpenOptions]()),
+		"worker": fieldsOf(reflect.TypeFor[abi.WorkerOpenRequest]()), "receive": fieldsOf(reflect.TypeFor[abi.ReceiveRequest]()), "codes": codes}
+}
+
+// fieldsOf are the JSON names of a struct's fields, embedded ones too.
+func fieldsOf(t reflect.Type) []string {
+	names := []string{}
+	for _, f := range reflect.VisibleFields(t) {
+		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "" && name != "-" {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 type jsonBinding struct{}

@@ -1,193 +1,95 @@
-"""Run the conformance cases through the Python binding and the real library.
+"""The conformance runner of the Python binding: see conformance/README.md.
 
-    python conformance/python/run.py [FILE_OR_DIRECTORY ...]
-
-Defaults to conformance/fixtures and conformance/sequences. A file holds one case
-or a list of them; a case's provider is its folder's name under "fixtures", else
-its file's. A case with "requests" is a sequence: how many events it must make
-of them. Prints each failure; the last line is "N passed, N failed", and the exit
-status is 1 if any failed.
+    python conformance/python/run.py [--results FILE] [--only TEXT] [--verbose]
 """
 
 from __future__ import annotations
 
-import base64
+import argparse
 import json
-import secrets
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Tuple
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "bindings" / "python" / "src"))
+import binding  # noqa: F401  finds the package
+import fixtures
+import knocker
+from scenarios import Scenario
 
-import knocker  # noqa: E402
-
-# Between neighbouring reasons a case and a verdict may differ: whether a wrong
-# signature is also malformed depends on how closely one looks.
-PRESENT = {"signature_mismatch", "malformed_header", "bad_credentials"}
-ABSENT = {"missing_header", "missing_signature", "missing_timestamp"}
+SUITE = Path(__file__).resolve().parents[1]
 
 
-def load(paths: List[Path]) -> Iterator[Tuple[str, Path, Dict[str, Any]]]:
-    """Yield provider, file and case."""
-    for path in paths:
-        for file in sorted(path.rglob("*.json")) if path.is_dir() else [path]:
+class Run:
+    """What is to be run, and what became of it."""
+
+    def __init__(self, only: str, verbose: bool) -> None:
+        self.only = only
+        self.verbose = verbose
+        self.results: List[Dict[str, str]] = []
+
+    def took(self, name: str, differences: List[str]) -> None:
+        """Note a result."""
+        if differences:
+            print(f"FAIL {name}: {'; '.join(differences)}", flush=True)
+            self.results.append({"id": name, "status": "failed", "difference": "; ".join(differences)})
+        else:
+            self.results.append({"id": name, "status": "passed"})
+
+    def documents(self, pattern: str) -> Iterator[Tuple[Path, int, Dict[str, Any]]]:
+        """Yield the items of the lists in some files."""
+        for file in sorted(SUITE.glob(pattern)):
             document = json.loads(file.read_text(encoding="utf-8"))
-            resolved = file.resolve()
-            provider = resolved.parent.name if resolved.parent.parent.name == "fixtures" else resolved.stem
-            for case in document if isinstance(document, list) else [document]:
-                yield provider, file, case
+            for index, item in enumerate(document if isinstance(document, list) else [document]):
+                yield file, index, item
+
+    def recorded(self) -> None:
+        """Run the fixtures and the sequences, in one inbox."""
+        with tempfile.TemporaryDirectory() as folder, knocker.open(Path(folder) / "inbox.db", clock={"now_s": 1}) as webhooks:
+            for file, index, case in self.documents("fixtures/*/*.json"):
+                name = f"fixtures/{file.parent.name}/{file.stem}#{index}"
+                self.recorded_case(webhooks, name, file.parent.name, case)
+            for file, index, case in self.documents("sequences/*.json"):
+                self.recorded_case(webhooks, f"sequences/{file.stem}#{index}", file.stem, case)
+
+    def recorded_case(self, webhooks: knocker.Knocker, name: str, provider: str, case: Dict[str, Any]) -> None:
+        """Run one of them."""
+        if self.only not in name:
+            return
+        run = fixtures.run_sequence if "requests" in case else fixtures.run_case
+        try:
+            self.took(name, run(webhooks, f"case-{len(self.results)}", provider, case))
+        except knocker.KnockerError as error:
+            self.took(name, [str(error)])
+
+    def scenarios(self) -> None:
+        """Run the scenarios."""
+        for file, _, case in self.documents("scenarios/*.json"):
+            name = f"scenarios/{file.stem}/{case.get('name')}"
+            if file.stem == "coverage" or self.only not in name or "python" in case.get("except", {}):
+                continue
+            if self.verbose:
+                print(f"--- {name}")
+            with tempfile.TemporaryDirectory() as folder:
+                self.took(name, Scenario(Path(folder), self.verbose).run(case["steps"]))
 
 
-def body_of(request: Dict[str, Any]) -> bytes:
-    """Return the raw bytes of a case's body."""
-    if request.get("body_base64") is not None:
-        return base64.b64decode(request["body_base64"])
-    return str(request.get("body") or "").encode("utf-8")
-
-
-def endpoint_for(
-    webhooks: knocker.Knocker, name: str, provider: str, request: Dict[str, Any], valid: bool
-) -> knocker.Endpoint:
-    """Add the case's endpoint.
-
-    A case may show that an empty secret never matches. The inbox refuses such
-    an endpoint, so there a secret that nobody knows takes its place.
-    """
-    options = dict(request.get("provider_options") or {})
-    try:
-        return webhooks.endpoint(name, provider=provider, secrets=request.get("secrets"), provider_options=options)
-    except knocker.InvalidSecretError:
-        if valid:
-            raise
-        stranger = secrets.token_hex(32)
-        return webhooks.endpoint(name, provider=provider, secrets=stranger, provider_options=options)
-
-
-class Differences(List[str]):
-    """What a case expects and did not get."""
-
-    def equal(self, what: str, want: Any, got: Any) -> None:
-        """Note a difference."""
-        if want != got:
-            self.append(f"{what}: expected {want!r}, got {got!r}")
-
-
-def receive(
-    webhooks: knocker.Knocker, name: str, provider: str, request: Dict[str, Any], valid: bool
-) -> knocker.Result:
-    """Receive one request at its time."""
-    webhooks.set_clock(request["now_s"])
-    endpoint = endpoint_for(webhooks, name, provider, request, valid)
-    return endpoint.receive(
-        body_of(request), request.get("headers"), request.get("query"), method=request.get("method")
-    )
-
-
-def run_sequence(webhooks: knocker.Knocker, name: str, provider: str, case: Dict[str, Any]) -> Differences:
-    """Receive requests in turn and count what they became."""
-    results = [receive(webhooks, name, provider, request, True) for request in case["requests"]]
-    differences = Differences()
-    differences.equal("status codes", set(), {result.status_code for result in results} - {200, 202, 204})
-    differences.equal("deliveries", case["expected"]["deliveries"], len({result.delivery_id for result in results}))
-    events = {event_id for result in results for event_id in result.event_ids}
-    differences.equal("events", case["expected"]["events"], len(events))
-    return differences
-
-
-def run_case(webhooks: knocker.Knocker, name: str, provider: str, case: Dict[str, Any]) -> Differences:
-    """Receive one case's request and compare."""
-    expected = case["expected"]
-    result = receive(webhooks, name, provider, case["request"], expected["signature_valid"])
-    differences = Differences()
-    check_validity(differences, webhooks, expected, result)
-    handshake = expected.get("handshake")
-    if handshake:
-        check_response(differences, "handshake", handshake, result)
-        if handshake.get("store_as_event") is not None:
-            differences.equal("handshake.store_as_event", handshake["store_as_event"], result.event_id is not None)
-    if expected["signature_valid"] and (not handshake or result.event_id is not None):
-        check_events(differences, webhooks, expected, result)
-    if expected.get("response"):
-        check_response(differences, "response", expected["response"], result)
-    if expected.get("reject_reason"):
-        check_reason(differences, expected["reject_reason"], result.reason)
-    return differences
-
-
-def check_validity(
-    differences: Differences, webhooks: knocker.Knocker, expected: Dict[str, Any], result: knocker.Result
-) -> None:
-    """Compare the verdict as it is stored, and the status that follows from it."""
-    if expected.get("handshake") and result.delivery_id is None:
-        return  # answered without being stored
-    delivery = webhooks.get_delivery(result.delivery_id or 0)
-    differences.equal("signature_valid", expected["signature_valid"], delivery.signature_valid)
-    if not expected["signature_valid"] and not expected.get("handshake"):
-        differences.equal("status_code", 401, result.status_code)
-        differences.equal("event_ids", (), result.event_ids)
-        differences.equal("kind", "rejected", delivery.kind)
-
-
-def check_events(
-    differences: Differences, webhooks: knocker.Knocker, expected: Dict[str, Any], result: knocker.Result
-) -> None:
-    """Compare the events that the request became."""
-    items: Optional[List[Dict[str, Any]]] = expected.get("events")
-    if items is None:
-        items = [{"event_type": expected.get("event_type"), "dedupe_identity": expected.get("dedupe_identity")}]
-    differences.equal("number of events", len(items), len(result.event_ids))
-    for index, (item, event_id) in enumerate(zip(items, result.event_ids, strict=False)):
-        event = webhooks.get_event(event_id)
-        differences.equal(f"events[{index}].event_type", item.get("event_type"), event.event_type)
-        differences.equal(f"events[{index}].dedupe_identity", item.get("dedupe_identity"), event.dedupe_key)
-
-
-def check_response(differences: Differences, what: str, want: Dict[str, Any], result: knocker.Result) -> None:
-    """Compare the HTTP answer."""
-    response = result.response
-    if want.get("status"):
-        differences.equal(f"{what}.status", want["status"], response.status_code)
-    if want.get("body") is not None:
-        differences.equal(f"{what}.body", want["body"], response.body or "")
-    lower = {name.lower(): value for name, value in response.headers.items()}
-    for name, value in (want.get("headers") or {}).items():
-        differences.equal(f"{what}.headers.{name}", value, lower.get(name.lower(), ""))
-
-
-def check_reason(differences: Differences, want: str, got: Optional[str]) -> None:
-    """Compare the reason of a refusal."""
-    name = "timestamp_out_of_tolerance" if got in ("timestamp_too_old", "timestamp_too_new") else got
-    if want in (got, name) or {want, name} <= PRESENT or {want, name} <= ABSENT:
-        return
-    differences.equal("reject_reason", want, name)
-
-
-def main(arguments: List[str]) -> int:
-    """Run all cases."""
-    paths = [Path(argument) for argument in arguments] or [ROOT / "conformance" / name for name in ("fixtures", "sequences")]
-    passed = failed = 0
-    with tempfile.TemporaryDirectory() as folder, knocker.open(
-        Path(folder) / "conformance.db", clock={"now_s": 1}
-    ) as webhooks:
-        for number, (provider, file, case) in enumerate(load(paths)):
-            try:
-                run = run_sequence if "requests" in case else run_case
-                differences = run(webhooks, f"case-{number}", provider, case)
-            except knocker.KnockerError as error:
-                differences = Differences([str(error)])
-            if differences:
-                failed += 1
-                print(f"FAIL {provider}: {case.get('description', file)}")
-                for difference in differences:
-                    print(f"     {difference}")
-            else:
-                passed += 1
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed else 0
+def main() -> int:
+    """Run all."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--results", type=Path, help="write the results to this file")
+    parser.add_argument("--only", default="", help="run what has this in its id")
+    parser.add_argument("--verbose", action="store_true", help="print each step and its reply")
+    arguments = parser.parse_args()
+    run = Run(arguments.only, arguments.verbose)
+    run.recorded()
+    run.scenarios()
+    failed = sum(result["status"] != "passed" for result in run.results)
+    if arguments.results:
+        arguments.results.write_text(json.dumps({"binding": "python", "results": run.results}, indent=1), encoding="utf-8")
+    print(f"{len(run.results) - failed} passed, {failed} failed")
+    return 1 if failed or not run.results else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())
