@@ -5,7 +5,7 @@ GO      ?= go
 GO_TAGS ?= sqlite_fts5 sqlite_math_functions sqlite_dbstat
 PYTHON  ?= python3
 VENV    := .venv/bin
-MODULES := ./core/... ./capi/... ./bindings/go/... ./conformance/... ./bench/...
+MODULES := ./core/... ./capi/... ./bindings/go/... ./cmd/knocker/... ./conformance/... ./bench/...
 SHARED  := ./core modernc.org/sqlite
 
 # Options of single targets, given as NAME=value.
@@ -25,6 +25,7 @@ export PYTHONPATH := $(CURDIR)/bindings/python/src
         fuzz torture-two-sqlites test-filelock lock-cost generate check-generated lock clean
 
 include capi/build.mk
+include cmd/knocker/build.mk
 -include bench/build.mk
 # The targets of each binding, such as test-node.
 -include $(wildcard bindings/*/build.mk)

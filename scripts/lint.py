@@ -13,7 +13,7 @@ from typing import Dict, List
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv" / "bin"
 TAGS = "sqlite_fts5 sqlite_math_functions sqlite_dbstat"
-GO_DIRECTORIES = ["core", "capi", "bindings/go", "conformance", "bench"]
+GO_DIRECTORIES = ["core", "capi", "bindings/go", "cmd/knocker", "conformance", "bench"]
 PYTHON_PACKAGE = ["src", "tests", "tools", "samples"]
 OTHER_PYTHON = ["scripts", "examples", "conformance/python", "bench"]
 

@@ -66,7 +66,7 @@ for script in bindings/*/setup.sh; do
 done
 
 state=$(
-    cat scripts/setup.sh go.work ./*/go.mod ./*/go.sum bindings/go/go.mod "$lock" | sha256sum
+    cat scripts/setup.sh go.work ./*/go.mod ./*/go.sum bindings/go/go.mod cmd/knocker/go.mod cmd/knocker/go.sum "$lock" | sha256sum
     echo "$go_version $("$python" -c 'import sys; print(sys.executable, sys.version)')"
 )
 if [ -x .venv/bin/python ] && [ "$(cat "$stamp" 2>/dev/null)" = "$state" ]; then
@@ -76,7 +76,7 @@ fi
 
 say "Go modules, as go.sum pins them"
 go list -deps -test -tags "sqlite_fts5 sqlite_math_functions sqlite_dbstat" \
-    ./core/... ./capi/... ./bindings/go/... ./conformance/... ./bench/... >/dev/null || stop "the Go modules can't be loaded"
+    ./core/... ./capi/... ./bindings/go/... ./cmd/knocker/... ./conformance/... ./bench/... >/dev/null || stop "the Go modules can't be loaded"
 
 say "Python tools in .venv, as $lock pins them"
 if ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
