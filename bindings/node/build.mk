@@ -1,0 +1,30 @@
+# The Node binding. Included by the top Makefile.
+
+node_home   := bindings/node
+node_addon  := build/node/knocker.node
+node_cflags := -std=gnu11 -O2 -g -Wall -Wextra -Werror -fPIC -fvisibility=hidden -pthread
+ifeq ($(shell uname -s),Darwin)
+node_link := -bundle -undefined dynamic_lookup
+else
+# Threads of its own may outlive the last environment: it is never unloaded.
+node_link := -shared -Wl,-z,nodelete -ldl
+endif
+
+.PHONY: node test-node
+
+$(node_home)/node_modules/.package-lock.json: $(node_home)/package-lock.json
+	@$(node_home)/setup.sh
+
+$(node_addon): $(wildcard $(node_home)/addon/*.c $(node_home)/addon/*.h) $(node_home)/node_modules/.package-lock.json
+	@mkdir -p $(dir $@)
+	$(CC) $(node_cflags) -I$(node_home)/node_modules/node-api-headers/include -o $@.new $(wildcard $(node_home)/addon/*.c) $(node_link)
+	@mv $@.new $@
+
+$(node_home)/dist/cjs/package.json: $(node_home)/node_modules/.package-lock.json $(node_home)/package.json $(node_home)/tsconfig.json \
+		$(node_home)/scripts/build.mjs $(wildcard $(node_home)/src/*.ts $(node_home)/src/*/*.ts)
+	node $(node_home)/scripts/build.mjs
+
+node: lib $(node_addon) $(node_home)/dist/cjs/package.json ## build the Node binding: its addon and its JavaScript
+
+test-node: node ## run the Node binding's tests (RUN=name of a test)
+	@node $(node_home)/scripts/test.mjs $(if $(RUN),'$(RUN)')

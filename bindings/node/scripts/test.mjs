@@ -1,0 +1,34 @@
+// Runs the tests; the last line is "N passed, N failed".
+//
+//   node scripts/test.mjs [NAME_PATTERN]
+
+import { spawn } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const home = fileURLToPath(new URL("..", import.meta.url));
+const pattern = process.argv[2];
+const files = readdirSync(new URL("../tests", import.meta.url)).filter((name) => name.endsWith(".test.mjs")).sort();
+const child = spawn(
+  process.execPath,
+  [
+    "--expose-gc",
+    "--test",
+    "--test-reporter=spec",
+    ...(pattern ? [`--test-name-pattern=${pattern}`] : []),
+    ...files.map((name) => `tests/${name}`),
+  ],
+  { cwd: home, stdio: ["ignore", "pipe", "inherit"] },
+);
+
+let tail = "";
+child.stdout.on("data", (chunk) => {
+  process.stdout.write(chunk);
+  tail = (tail + chunk).slice(-65536);
+});
+child.on("close", (code) => {
+  const count = (what) => Number(new RegExp(`^. ${what} (\\d+)$`, "m").exec(tail)?.[1] ?? 0);
+  const failed = Math.max(count("fail") + count("cancelled"), code === 0 ? 0 : 1);
+  console.log(`${count("pass")} passed, ${failed} failed`);
+  process.exitCode = failed > 0 ? 1 : 0;
+});

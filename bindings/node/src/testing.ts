@@ -1,0 +1,5 @@
+/** `knocker/testing` for Node. */
+
+import "./index.js";
+
+export * from "./testing-kit.js";
