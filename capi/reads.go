@@ -44,24 +44,39 @@ func deliveryReply(d *core.Delivery, withBody bool) abi.Delivery {
 		ProviderDeliveryID: abi.NullText(d.ProviderDeliveryID), EventType: abi.NullText(d.EventType), Method: d.Method,
 		Headers: abi.Object(d.HeadersJSON), Query: abi.Object(d.QueryJSON),
 		SignatureValid: d.SignatureValid, SignatureError: abi.NullText(d.SignatureError), DedupeKey: abi.NullText(d.DedupeKey),
-		BodyBytes: d.BodyBytes, BodyDigest: abi.NullText(d.BodyDigest), Body: bodyReply(d.Body, withBody),
+		BodyBytes: d.BodyBytes, BodyDigest: abi.NullText(d.BodyDigest),
+		AcceptedAt: abi.NullInteger(d.AcceptedAt), AcceptedBy: abi.NullText(d.AcceptedBy), AcceptedReason: abi.NullText(d.AcceptedReason), Body: bodyReply(d.Body, withBody),
+	}
+}
+
+func eventFilter(f abi.EventFilter) core.EventFilter {
+	return core.EventFilter{
+		Endpoints: f.Endpoint, Statuses: f.Status, EventType: f.EventType, DedupeKey: f.DedupeKey,
+		ProviderEventID: f.ProviderEventID, ProviderDeliveryID: f.ProviderDeliveryID, EventIDs: f.EventID,
+		ErrorCode: f.ErrorCode, Stuck: f.Stuck, Since: f.Since, Until: f.Until,
+	}
+}
+
+func deliveryFilter(f abi.DeliveryFilter) core.DeliveryFilter {
+	return core.DeliveryFilter{
+		Endpoints: f.Endpoint, EventIDs: f.EventID, DeliveryIDs: f.DeliveryID, EventType: f.EventType, DedupeKey: f.DedupeKey,
+		ProviderEventID: f.ProviderEventID, ProviderDeliveryID: f.ProviderDeliveryID, Orphaned: f.Orphaned, Kind: f.Kind,
+		Reasons: f.Reason, SignatureValid: f.SignatureValid, Since: f.Since, Until: f.Until,
 	}
 }
 
 func listEvents(i *inbox, r *abi.ListEventsRequest) (any, error) {
-	list, cursor, err := i.core.ListEvents(background(), core.EventFilter{
-		Endpoint: r.Endpoint, Status: r.Status, EventType: r.EventType, DedupeKey: r.DedupeKey,
-		Since: r.Since, Until: r.Until, Limit: r.Limit, Cursor: r.Cursor, Bodies: r.Bodies,
-	})
+	f := eventFilter(r.EventFilter)
+	f.Limit, f.Cursor, f.Bodies = r.Limit, r.Cursor, r.Bodies
+	list, cursor, err := i.core.ListEvents(background(), f)
 	events := each(list, func(e core.Event) abi.Event { return eventReply(&e, r.Bodies) })
 	return &abi.EventsReply{Events: events, Cursor: abi.NullText(cursor)}, err
 }
 
 func listDeliveries(i *inbox, r *abi.ListDeliveriesRequest) (any, error) {
-	list, cursor, err := i.core.ListDeliveries(background(), core.DeliveryFilter{
-		Endpoint: r.Endpoint, EventID: r.EventID, Orphaned: r.Orphaned, SignatureValid: r.SignatureValid,
-		Since: r.Since, Until: r.Until, Limit: r.Limit, Cursor: r.Cursor, Bodies: r.Bodies,
-	})
+	f := deliveryFilter(r.DeliveryFilter)
+	f.Limit, f.Cursor, f.Bodies = r.Limit, r.Cursor, r.Bodies
+	list, cursor, err := i.core.ListDeliveries(background(), f)
 	deliveries := each(list, func(d core.Delivery) abi.Delivery { return deliveryReply(&d, r.Bodies) })
 	return abi.DeliveriesReply{Deliveries: deliveries, Cursor: abi.NullText(cursor)}, err
 }

@@ -82,7 +82,7 @@ func TestBatches(t *testing.T) {
 			t.Errorf("%q, want %q", bodies[n], want)
 		}
 	}
-	list, _, err := inbox.ListDeliveries(background, core.DeliveryFilter{EventID: first.EventIDs[2]})
+	list, _, err := inbox.ListDeliveries(background, core.DeliveryFilter{EventIDs: []int64{first.EventIDs[2]}})
 	if err != nil || len(list) != 2 {
 		t.Fatalf("deliveries of the regrouped item: %+v %v", list, err)
 	}

@@ -211,18 +211,17 @@ func TestListEvents(t *testing.T) {
 		filter core.EventFilter
 		count  int
 	}{
-		"all":         {core.EventFilter{}, 30},
-		"endpoint":    {core.EventFilter{Endpoint: "hooks"}, 30},
-		"no endpoint": {core.EventFilter{Endpoint: "none"}, 0},
-		"status":      {core.EventFilter{Status: "received"}, 30},
-		"other":       {core.EventFilter{Status: "dead"}, 0},
-		"type":        {core.EventFilter{EventType: "order"}, 10},
-		"prefix":      {core.EventFilter{EventType: "invoice.*"}, 20},
-		"any type":    {core.EventFilter{EventType: "*"}, 30},
-		"identity":    {core.EventFilter{DedupeKey: "id7"}, 1},
-		"since":       {core.EventFilter{Since: 1767225600 + 3}, 21},
-		"until":       {core.EventFilter{Until: 1767225600 + 3}, 9},
-		"both":        {core.EventFilter{Status: "received", Endpoint: "hooks", EventType: "invoice.*"}, 20},
+		"all":      {core.EventFilter{}, 30},
+		"endpoint": {core.EventFilter{Endpoints: []string{"hooks"}}, 30},
+		"status":   {core.EventFilter{Statuses: []string{"received"}}, 30},
+		"other":    {core.EventFilter{Statuses: []string{"dead"}}, 0},
+		"type":     {core.EventFilter{EventType: "order"}, 10},
+		"prefix":   {core.EventFilter{EventType: "invoice.*"}, 20},
+		"any type": {core.EventFilter{EventType: "*"}, 30},
+		"identity": {core.EventFilter{DedupeKey: "id7"}, 1},
+		"since":    {core.EventFilter{Since: 1767225600 + 3}, 21},
+		"until":    {core.EventFilter{Until: 1767225600 + 3}, 9},
+		"both":     {core.EventFilter{Statuses: []string{"received"}, Endpoints: []string{"hooks"}, EventType: "invoice.*"}, 20},
 	} {
 		for _, limit := range []int{0, 7, 10} {
 			filter := want.filter
@@ -245,7 +244,7 @@ func TestListEvents(t *testing.T) {
 			}
 		}
 	}
-	for _, filter := range []core.EventFilter{{Limit: 1001}, {Limit: -1}, {Status: "lost"}, {Cursor: "?"}} {
+	for _, filter := range []core.EventFilter{{Limit: 1001}, {Limit: -1}, {Statuses: []string{"lost"}}, {Cursor: "?"}} {
 		_, _, err := inbox.ListEvents(background, filter)
 		wantCode(t, err, core.CodeInvalidArgument)
 	}

@@ -3,11 +3,8 @@ package core
 import (
 	"cmp"
 	"context"
-	"encoding/base64"
-	"encoding/hex"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/knocker-dev/knocker/core/sqlite"
 	"github.com/knocker-dev/knocker/core/store"
@@ -85,53 +82,8 @@ func (i *Inbox) GetEvent(_ context.Context, id int64) (out Event, err error) {
 	return out, err
 }
 
-// conditions collects the WHERE of a list.
-type conditions struct {
-	where []string
-	args  []any
-}
-
-func (q *conditions) add(sql string, args ...any) {
-	q.where = append(q.where, sql)
-	q.args = append(q.args, args...)
-}
-
-func (q *conditions) sql() string {
-	if len(q.where) == 0 {
-		return ""
-	}
-	return " WHERE " + strings.Join(q.where, " AND ")
-}
-
-// addTimes narrows to a range and to what lies behind the cursor of a page.
-func (q *conditions) addTimes(alias string, since, until int64, cursor string) error {
-	if since != 0 {
-		q.add(alias+".received_at >= ?", since)
-	}
-	if until != 0 {
-		q.add(alias+".received_at < ?", until)
-	}
-	if cursor == "" {
-		return nil
-	}
-	text, err := base64.RawURLEncoding.DecodeString(cursor)
-	var at, id int64
-	if err == nil {
-		_, err = fmt.Sscanf(string(text), "%d.%d", &at, &id)
-	}
-	if err != nil {
-		return fail(CodeInvalidArgument, "the cursor is not one that a list has answered")
-	}
-	q.add("("+alias+".received_at, "+alias+".id) < (?, ?)", at, id)
-	return nil
-}
-
-func cursorAt(receivedAt, id int64) string {
-	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%d.%d", receivedAt, id))
-}
-
 // ListEvents lists events, newest first, and the cursor of the next page, ""
-// after the last.
+// after the last. Errors: invalid_argument, unknown_endpoint.
 func (i *Inbox) ListEvents(_ context.Context, f EventFilter) (list []Event, next string, err error) {
 	if err := i.usable(); err != nil {
 		return nil, "", err
@@ -139,167 +91,46 @@ func (i *Inbox) ListEvents(_ context.Context, f EventFilter) (list []Event, next
 	if f.Limit, err = pageLimit(f.Limit); err != nil {
 		return nil, "", err
 	}
-	var q conditions
-	if f.Endpoint != "" {
-		q.add("e.endpoint_id = (SELECT id FROM main.knocker_endpoints WHERE name = ?)", f.Endpoint)
-	}
-	if f.Status != "" {
-		if err := oneOf("status", f.Status, StatusReceived, StatusProcessing, StatusHandled, StatusFailed, StatusDead, StatusIgnored); err != nil {
-			return nil, "", err
-		}
-		q.add("e.status = ?", f.Status)
-	}
-	prefix, isPrefix := strings.CutSuffix(f.EventType, "*")
-	if f.EventType != "" && !isPrefix {
-		q.add("e.event_type = ?", f.EventType)
-	}
-	if f.DedupeKey != "" {
-		// The index of identities begins with the endpoint.
-		q.add("e.dedupe_key = ? AND e.endpoint_id IN (SELECT id FROM main.knocker_endpoints)", f.DedupeKey)
-	}
-	if err := q.addTimes("e", f.Since, f.Until, f.Cursor); err != nil {
+	if err := f.check(); err != nil {
 		return nil, "", err
 	}
-	sql := selectEventNoBody
-	if f.Bodies {
-		sql = selectEvent
+	after, err := parseCursor(f.Cursor)
+	if err != nil {
+		return nil, "", err
 	}
 	list = []Event{}
-	err = i.e.snapshot(func(c *sqlite.Conn) (err error) {
-		if isPrefix && prefix != "" {
-			list, err = listPrefix(c, sql, q, prefix, f.Limit)
-		} else {
-			list, err = listEvents(c, sql, q, f.Limit)
+	err = i.e.snapshot(func(c *sqlite.Conn) error {
+		s, err := f.search(c)
+		if err != nil {
+			return err
 		}
+		spots, err := s.page(c, newestFirst, after, f.Limit)
+		if err != nil {
+			return err
+		}
+		next = nextCursor(spots, f.Limit)
+		list, err = eventsAt(c, spots, f.Bodies)
 		return err
 	})
-	if n := len(list); n > 0 && n == f.Limit {
-		next = cursorAt(list[n-1].ReceivedAt, list[n-1].ID)
-	}
 	return list, next, err
 }
 
-func listEvents(c *sqlite.Conn, sql string, q conditions, limit int) ([]Event, error) {
-	list := []Event{}
-	rows, err := c.Query(sql+q.sql()+" ORDER BY e.received_at DESC, e.id DESC LIMIT ?", append(q.args[:len(q.args):len(q.args)], limit)...)
+// eventsAt reads the events of a page.
+func eventsAt(c *sqlite.Conn, spots []spot, bodies bool) ([]Event, error) {
+	sql := selectEventNoBody
+	if bodies {
+		sql = selectEvent
+	}
+	rows, err := c.Query(sql+" WHERE e.id IN (SELECT value FROM json_each(?))", jsonList(spotIDs(spots)))
 	if err != nil {
 		return nil, err
 	}
+	list := make([]Event, 0, len(spots))
 	for rows.Next() {
 		list = append(list, scanEvent(rows))
 	}
+	slices.SortFunc(list, func(a, b Event) int { return cmp.Or(cmp.Compare(b.ReceivedAt, a.ReceivedAt), cmp.Compare(b.ID, a.ID)) })
 	return list, nil
-}
-
-// listPrefix lists the newest of each type and keeps the newest of all. No index
-// has the events of a prefix in the order of time, but those of one type: so the
-// cost grows with the number of types, which are few, and not of events.
-func listPrefix(c *sqlite.Conn, sql string, q conditions, prefix string, limit int) ([]Event, error) {
-	types, err := c.Query(`WITH RECURSIVE types(name) AS (
-		SELECT min(event_type) FROM main.knocker_events WHERE event_type >= ?1
-		UNION ALL SELECT (SELECT min(event_type) FROM main.knocker_events WHERE event_type > types.name) FROM types
-		WHERE substr(types.name, 1, ?2) = ?1)
-		SELECT name FROM types WHERE substr(name, 1, ?2) = ?1`, prefix, len([]rune(prefix)))
-	if err != nil {
-		return nil, err
-	}
-	list := []Event{}
-	q.add("e.event_type = ?", nil)
-	for types.Next() {
-		q.args[len(q.args)-1] = types.Text(0)
-		found, err := listEvents(c, sql, q, limit)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, found...)
-	}
-	slices.SortFunc(list, func(a, b Event) int {
-		return cmp.Or(cmp.Compare(b.ReceivedAt, a.ReceivedAt), cmp.Compare(b.ID, a.ID))
-	})
-	return list[:min(limit, len(list))], nil
-}
-
-const deliverySelect = `SELECT d.id, p.name, coalesce(d.event_id, 0), d.kind, coalesce(d.reason, ''), d.received_at, coalesce(d.provider_event_id, ''),
-	coalesce(d.provider_delivery_id, ''), coalesce(d.event_type, ''), d.method, d.headers_json, d.query_json, d.signature_valid,
-	coalesce(d.signature_error, ''), coalesce(d.dedupe_key, ''), d.body_bytes, d.body_digest, %s
-	FROM main.knocker_deliveries d JOIN main.knocker_endpoints p ON p.id = d.endpoint_id`
-
-func scanDelivery(r *store.Rows) Delivery {
-	d := Delivery{ID: r.Int(0), Endpoint: r.Text(1), EventID: r.Int(2), Kind: r.Text(3), Reason: r.Text(4), ReceivedAt: r.Int(5), ProviderEventID: r.Text(6),
-		ProviderDeliveryID: r.Text(7), EventType: r.Text(8), Method: r.Text(9), HeadersJSON: r.Bytes(10), QueryJSON: r.Bytes(11),
-		SignatureError: r.Text(13), DedupeKey: r.Text(14), BodyBytes: r.Int(15), BodyDigest: hex.EncodeToString(r.Bytes(16))}
-	if !r.IsNull(12) {
-		valid := r.Int(12) != 0
-		d.SignatureValid = &valid
-	}
-	if !r.IsNull(17) {
-		d.Body = append([]byte{}, r.Bytes(17)...)
-	}
-	return d
-}
-
-// GetDelivery returns a delivery with its body. Errors: not_found.
-func (i *Inbox) GetDelivery(_ context.Context, id int64) (out Delivery, err error) {
-	if err := i.usable(); err != nil {
-		return out, err
-	}
-	err = i.e.read(func(c *sqlite.Conn) error {
-		rows, err := c.Query(fmt.Sprintf(deliverySelect, "d.body_blob")+" WHERE d.id = ?", id)
-		if err != nil {
-			return err
-		}
-		if !rows.Next() {
-			return fail(CodeNotFound, "no delivery has id %d", id)
-		}
-		out = scanDelivery(rows)
-		return nil
-	})
-	return out, err
-}
-
-// ListDeliveries lists deliveries, newest first, and the cursor of the next page.
-func (i *Inbox) ListDeliveries(_ context.Context, f DeliveryFilter) (list []Delivery, next string, err error) {
-	if err := i.usable(); err != nil {
-		return nil, "", err
-	}
-	if f.Limit, err = pageLimit(f.Limit); err != nil {
-		return nil, "", err
-	}
-	var q conditions
-	if f.Endpoint != "" {
-		q.add("d.endpoint_id = (SELECT id FROM main.knocker_endpoints WHERE name = ?)", f.Endpoint)
-	}
-	if f.EventID != 0 {
-		q.add("(d.event_id = ? OR d.id IN (SELECT delivery_id FROM main.knocker_delivery_events WHERE event_id = ?))", f.EventID, f.EventID)
-	}
-	if f.Orphaned != nil {
-		q.add(map[bool]string{true: "d.event_id IS NULL", false: "d.event_id IS NOT NULL"}[*f.Orphaned])
-	}
-	if f.SignatureValid != nil {
-		q.add(map[bool]string{true: "d.signature_valid = 1", false: "coalesce(d.signature_valid, 0) = 0"}[*f.SignatureValid])
-	}
-	if err := q.addTimes("d", f.Since, f.Until, f.Cursor); err != nil {
-		return nil, "", err
-	}
-	body := "NULL"
-	if f.Bodies {
-		body = "d.body_blob"
-	}
-	list = []Delivery{}
-	err = i.e.read(func(c *sqlite.Conn) error {
-		rows, err := c.Query(fmt.Sprintf(deliverySelect, body)+q.sql()+" ORDER BY d.received_at DESC, d.id DESC LIMIT ?", append(q.args, f.Limit)...)
-		if err != nil {
-			return err
-		}
-		for rows.Next() {
-			list = append(list, scanDelivery(rows))
-		}
-		return nil
-	})
-	if n := len(list); n > 0 && n == f.Limit {
-		next = cursorAt(list[n-1].ReceivedAt, list[n-1].ID)
-	}
-	return list, next, err
 }
 
 // ListAttempts lists the runs of an event's handler, oldest first.

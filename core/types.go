@@ -151,7 +151,12 @@ type Delivery struct {
 	DedupeKey          string
 	BodyBytes          int64 // as received; a stored body may be cut
 	BodyDigest         string
-	Body               []byte
+	// A refused delivery that was taken in later keeps the verdict of its
+	// arrival above.
+	AcceptedAt     int64  // 0: not
+	AcceptedBy     string // "reverify" or "accept_delivery"
+	AcceptedReason string
+	Body           []byte
 }
 
 // Attempt is one run of a handler.
@@ -162,32 +167,6 @@ type Attempt struct {
 	Outcome     string `json:"outcome"` // handled, failed, dead, ignored
 	Error       string `json:"error"`
 	DurationMS  int64  `json:"duration_ms"`
-}
-
-// EventFilter selects events for ListEvents. Zero fields select everything.
-type EventFilter struct {
-	Endpoint  string
-	Status    string
-	EventType string // exact, or a prefix such as "invoice.*"
-	DedupeKey string
-	Since     int64 // inclusive, Unix seconds
-	Until     int64 // exclusive
-	Limit     int   // 1..1000. Defaults to 100.
-	Cursor    string
-	Bodies    bool
-}
-
-// DeliveryFilter selects deliveries for ListDeliveries.
-type DeliveryFilter struct {
-	Endpoint       string
-	EventID        int64
-	Orphaned       *bool
-	SignatureValid *bool // false also matches "unknown"
-	Since          int64
-	Until          int64
-	Limit          int // 1..1000. Defaults to 100.
-	Cursor         string
-	Bodies         bool
 }
 
 // Stats counts what is in the file and what this process did.

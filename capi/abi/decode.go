@@ -157,7 +157,7 @@ func (f *fieldPlan) decode(value []byte, into reflect.Value, name string) error 
 		into.SetFloat(n)
 		return err
 	case reflect.Slice:
-		return decodeTexts(value, into, name)
+		return f.decodeList(value, into, name)
 	case reflect.Map:
 		return decodeMap(value, into, name)
 	case reflect.Struct:
@@ -206,6 +206,44 @@ func (f *fieldPlan) check(n float64, name string) error {
 	return &Problem{Message: fmt.Sprintf("Field %q must be %s.", name, rule), Field: name}
 }
 
+// decodeList reads a list of text, and for Texts and Integers also a single
+// value in the place of a list of one.
+func (f *fieldPlan) decodeList(value []byte, into reflect.Value, name string) error {
+	switch into.Type() {
+	case reflect.TypeFor[Integers]():
+		return f.decodeIntegers(value, into, name)
+	case reflect.TypeFor[Texts]():
+		if value[0] == '"' {
+			into.Set(reflect.ValueOf(Texts{unquote(value)}))
+			return nil
+		}
+		if value[0] != '[' {
+			return wrongType(name, "text or a list of text", value)
+		}
+	}
+	return decodeTexts(value, into, name)
+}
+
+func (f *fieldPlan) decodeIntegers(value []byte, into reflect.Value, name string) error {
+	numbers := Integers{}
+	element := func(text []byte) error {
+		n, err := f.integer(text, name)
+		numbers = append(numbers, n)
+		return err
+	}
+	var err error
+	switch {
+	case value[0] == '[':
+		_, err = scanElements(value, 0, 0, element)
+	case value[0] == '-' || isDigit(value[0]):
+		err = element(value)
+	default:
+		err = wrongType(name, "a whole number or a list of them", value)
+	}
+	into.Set(reflect.ValueOf(numbers))
+	return err
+}
+
 func decodeTexts(value []byte, into reflect.Value, name string) error {
 	if value[0] != '[' {
 		return wrongType(name, "a list of text", value)
@@ -218,7 +256,7 @@ func decodeTexts(value []byte, into reflect.Value, name string) error {
 		texts = append(texts, unquote(element))
 		return nil
 	})
-	into.Set(reflect.ValueOf(texts))
+	into.Set(reflect.ValueOf(texts).Convert(into.Type()))
 	return err
 }
 

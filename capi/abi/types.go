@@ -290,30 +290,6 @@ type EventIDReply struct {
 	EventID int64 `json:"event_id"`
 }
 
-// ListEventsRequest filters events.
-type ListEventsRequest struct {
-	Endpoint  string `json:"endpoint"`
-	Status    string `json:"status"`
-	EventType string `json:"event_type"`
-	DedupeKey string `json:"dedupe_key"`
-	Since     int64  `json:"since"`
-	Until     int64  `json:"until"`
-	Bodies    bool   `json:"bodies"`
-	PageRequest
-}
-
-// ListDeliveriesRequest filters deliveries.
-type ListDeliveriesRequest struct {
-	Endpoint       string `json:"endpoint"`
-	EventID        int64  `json:"event_id" min:"1"`
-	Orphaned       *bool  `json:"orphaned"`
-	SignatureValid *bool  `json:"signature_valid"`
-	Since          int64  `json:"since"`
-	Until          int64  `json:"until"`
-	Bodies         bool   `json:"bodies"`
-	PageRequest
-}
-
 // Event is one event. A nil Body is left out.
 type Event struct {
 	ID                 int64       `json:"id"`
@@ -371,6 +347,9 @@ type Delivery struct {
 	DedupeKey          NullText    `json:"dedupe_key"`
 	BodyBytes          int64       `json:"body_bytes"`
 	BodyDigest         NullText    `json:"body_digest"`
+	AcceptedAt         NullInteger `json:"accepted_at"`
+	AcceptedBy         NullText    `json:"accepted_by"`
+	AcceptedReason     NullText    `json:"accepted_reason"`
 	Body               *Base64     `json:"body,omitempty"`
 }
 

@@ -33,27 +33,12 @@ func (f *eventFlags) add(a *app, cmd *cobra.Command) {
 func (f *eventFlags) filter(a *app) (out knockersqlite.EventFilter, err error) {
 	now := time.Now()
 	out = knockersqlite.EventFilter{EventType: f.eventType, DedupeKey: f.dedupeKey}
-	if out.Endpoint, err = one("--endpoint", f.endpoints); err != nil {
-		return out, err
-	}
-	if out.Status, err = one("--status", f.statuses); err != nil {
-		return out, err
-	}
+	out.Endpoints, out.Statuses = f.endpoints, f.statuses
 	if out.Since, err = a.parseTime(f.since, now); err != nil {
 		return out, err
 	}
 	out.Until, err = a.parseTime(f.until, now)
 	return out, err
-}
-
-func one(flag string, values []string) (string, error) {
-	switch len(values) {
-	case 0:
-		return "", nil
-	case 1:
-		return values[0], nil
-	}
-	return "", usage("%s can be given once only", flag)
 }
 
 // deliveryFlags are the flags that select deliveries.
@@ -77,9 +62,9 @@ func (f *deliveryFlags) add(a *app, cmd *cobra.Command) {
 
 func (f *deliveryFlags) filter(a *app) (out knockersqlite.DeliveryFilter, err error) {
 	now := time.Now()
-	out = knockersqlite.DeliveryFilter{EventID: f.event}
-	if out.Endpoint, err = one("--endpoint", f.endpoints); err != nil {
-		return out, err
+	out.Endpoints = f.endpoints
+	if f.event != 0 {
+		out.EventIDs = []int64{f.event}
 	}
 	if f.orphaned {
 		out.Orphaned = &f.orphaned

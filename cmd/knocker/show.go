@@ -50,7 +50,7 @@ func (a *app) showEvent(ctx context.Context, inbox *knockersqlite.Inbox, number 
 		return nil
 	}
 	// The newest are enough: a sender's retries of one event are few.
-	deliveries, _, err := inbox.ListDeliveries(ctx, knockersqlite.DeliveryFilter{EventID: number})
+	deliveries, _, err := inbox.ListDeliveries(ctx, knockersqlite.DeliveryFilter{EventIDs: []int64{number}})
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,7 @@ func (a *app) tailCommand() *cobra.Command {
 					return err
 				}
 				if deliveries {
-					d := knockersqlite.DeliveryFilter{Endpoint: f.Endpoint, Since: f.Since, Until: f.Until}
+					d := knockersqlite.DeliveryFilter{Endpoints: f.Endpoints, Since: f.Since, Until: f.Until}
 					list := func(limit int, cursor string) ([]knockersqlite.Delivery, string, error) {
 						d.Limit, d.Cursor = limit, cursor
 						return inbox.ListDeliveries(ctx, d)

@@ -13,8 +13,11 @@ CREATE TABLE IF NOT EXISTS knocker_endpoints (
   path       TEXT NOT NULL UNIQUE,
   provider   TEXT,
   enabled    INTEGER NOT NULL DEFAULT 1,
-  created_at INTEGER NOT NULL
+  created_at INTEGER NOT NULL,
+  paused     INTEGER NOT NULL DEFAULT 0
 );
+-- Each claim asks which endpoints are paused: mostly none of thousands.
+CREATE INDEX IF NOT EXISTS knocker_endpoints_paused ON knocker_endpoints (id) WHERE paused <> 0;
 
 -- delivery_id is the canonical delivery, whose body, headers and query the
 -- event shows; job_id is its queue row while it has one.
@@ -37,14 +40,24 @@ CREATE TABLE IF NOT EXISTS knocker_events (
 );
 CREATE UNIQUE INDEX IF NOT EXISTS knocker_events_identity
   ON knocker_events (endpoint_id, dedupe_key) WHERE dedupe_key IS NOT NULL;
-CREATE INDEX IF NOT EXISTS knocker_events_received ON knocker_events (received_at);
-CREATE INDEX IF NOT EXISTS knocker_events_endpoint ON knocker_events (endpoint_id, received_at);
+-- Every receipt pays for every index, so one is a list's order only where no
+-- other can be: all events are read as those of each status, and a provider's id
+-- that is the identity is found by that. Those of errors cost nothing at all
+-- until something fails.
 CREATE INDEX IF NOT EXISTS knocker_events_status ON knocker_events (status, received_at);
+CREATE INDEX IF NOT EXISTS knocker_events_endpoint ON knocker_events (endpoint_id, status, received_at);
 CREATE INDEX IF NOT EXISTS knocker_events_type ON knocker_events (event_type, received_at) WHERE event_type IS NOT NULL;
+CREATE INDEX IF NOT EXISTS knocker_events_provider ON knocker_events (provider_event_id)
+  WHERE provider_event_id IS NOT NULL AND provider_event_id IS NOT dedupe_key;
+CREATE INDEX IF NOT EXISTS knocker_events_error
+  ON knocker_events (substr(last_error, 1, instr(last_error, ':') - 1), received_at) WHERE last_error IS NOT NULL;
 
 -- event_id is NULL for orphans; kind says why. For a batch it is the first
 -- item's event, and knocker_delivery_events holds all of them. body_bytes is
--- the length as it arrived; a rejected body may be stored shorter.
+-- the length as it arrived; a rejected body may be stored shorter. accepted_at
+-- is set where a refused delivery was taken in later: the verdict at its arrival
+-- stays beside how (reverify or accept_delivery) and why. The body comes last, so
+-- that a list does not read through the pages of a large one.
 CREATE TABLE IF NOT EXISTS knocker_deliveries (
   id                   INTEGER PRIMARY KEY AUTOINCREMENT,
   endpoint_id          INTEGER NOT NULL REFERENCES knocker_endpoints(id),
@@ -55,7 +68,6 @@ CREATE TABLE IF NOT EXISTS knocker_deliveries (
   event_type           TEXT,
   method               TEXT NOT NULL,
   headers_json         TEXT NOT NULL,
-  body_blob            BLOB NOT NULL,
   query_json           TEXT NOT NULL,
   signature_valid      INTEGER,
   signature_error      TEXT,
@@ -63,13 +75,20 @@ CREATE TABLE IF NOT EXISTS knocker_deliveries (
   kind                 TEXT NOT NULL,
   reason               TEXT,
   body_digest          BLOB,
-  body_bytes           INTEGER NOT NULL
+  body_bytes           INTEGER NOT NULL,
+  accepted_at          INTEGER,
+  accepted_by          TEXT,
+  accepted_reason      TEXT,
+  body_blob            BLOB NOT NULL
 );
 CREATE INDEX IF NOT EXISTS knocker_deliveries_event
   ON knocker_deliveries (event_id, received_at) WHERE event_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS knocker_deliveries_orphans
   ON knocker_deliveries (endpoint_id, kind, received_at) WHERE event_id IS NULL;
-CREATE INDEX IF NOT EXISTS knocker_deliveries_received ON knocker_deliveries (received_at);
+CREATE INDEX IF NOT EXISTS knocker_deliveries_endpoint ON knocker_deliveries (endpoint_id, signature_valid, received_at);
+CREATE INDEX IF NOT EXISTS knocker_deliveries_type ON knocker_deliveries (event_type, received_at) WHERE event_type IS NOT NULL;
+CREATE INDEX IF NOT EXISTS knocker_deliveries_provider ON knocker_deliveries (provider_delivery_id)
+  WHERE provider_delivery_id IS NOT NULL AND provider_delivery_id IS NOT dedupe_key;
 
 CREATE TABLE IF NOT EXISTS knocker_delivery_events (
   delivery_id INTEGER NOT NULL,

@@ -96,10 +96,10 @@ func deepOperations() []operation {
 	}
 	filters := map[string]func(*deepFile) core.EventFilter{
 		"all":           func(*deepFile) core.EventFilter { return core.EventFilter{} },
-		"endpoint":      func(*deepFile) core.EventFilter { return core.EventFilter{Endpoint: load.Endpoint} },
-		"rare_endpoint": func(*deepFile) core.EventFilter { return core.EventFilter{Endpoint: "rare"} },
-		"received":      func(*deepFile) core.EventFilter { return core.EventFilter{Status: core.StatusReceived} },
-		"dead":          func(*deepFile) core.EventFilter { return core.EventFilter{Status: core.StatusDead} },
+		"endpoint":      func(*deepFile) core.EventFilter { return core.EventFilter{Endpoints: []string{load.Endpoint}} },
+		"rare_endpoint": func(*deepFile) core.EventFilter { return core.EventFilter{Endpoints: []string{"rare"}} },
+		"received":      func(*deepFile) core.EventFilter { return core.EventFilter{Statuses: []string{core.StatusReceived}} },
+		"dead":          func(*deepFile) core.EventFilter { return core.EventFilter{Statuses: []string{core.StatusDead}} },
 		"type":          func(*deepFile) core.EventFilter { return core.EventFilter{EventType: "charge.updated"} },
 		"rare":          func(*deepFile) core.EventFilter { return core.EventFilter{EventType: "rare.thing"} },
 		"prefix":        func(*deepFile) core.EventFilter { return core.EventFilter{EventType: "rare.*"} },
