@@ -92,6 +92,8 @@ func TestMain(m *testing.M) {
 		childDoesBoth(path)
 	case "poison":
 		childDies(path)
+	case "retain":
+		childRetains(path)
 	default:
 		os.Exit(m.Run())
 	}

@@ -34,6 +34,7 @@ type engine struct {
 	flood       flood
 	share       sharing
 	hooks       hooks
+	retention   retention
 	watchTold   sync.Once
 	checkpoints chan struct{}
 
@@ -119,18 +120,20 @@ func (e *engine) checkSchema(c *sqlite.Conn) error {
 	return nil
 }
 
-// background runs a task of the engine; shutdown waits for it.
-func (e *engine) background(name string, task func()) {
+// background runs a task of the engine; shutdown waits for it. It reports
+// false where the engine is going down and nothing new is begun.
+func (e *engine) background(name string, task func()) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.down {
-		return
+		return false
 	}
 	e.tasks.Add(1)
 	safe.Go(name, func() {
 		defer e.tasks.Done()
 		task()
 	}, func(p *safe.PanicError) { _ = e.fail(p) })
+	return true
 }
 
 // fail makes the engine answer internal from now on: after a panic its state
@@ -142,6 +145,7 @@ func (e *engine) fail(p *safe.PanicError) error {
 }
 
 func (e *engine) shutdown() {
+	e.retention.end(nil)
 	close(e.closing)
 	e.gate.Close(sqlite.ErrClosed)
 	e.mu.Lock()

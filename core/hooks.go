@@ -23,6 +23,9 @@ const (
 	HookLeaseLost        = "lease_lost"
 	HookTransactionIdle  = "transaction_idle" // rolled back at max_transaction_s
 	HookWatchUnavailable = "watch_unavailable"
+	HookRetentionLeader  = "retention_leader" // this process leads from now on
+	HookRetentionPass    = "retention_pass"   // Count is what it removed
+	HookRetentionFailed  = "retention_failed"
 )
 
 // HookEvent tells metrics and tracing what happened: durations and counts,
@@ -92,7 +95,7 @@ func LogHook(logger *slog.Logger) Hook {
 	return func(ev HookEvent) {
 		level := slog.LevelDebug
 		switch ev.Kind {
-		case HookRejected, HookNotStored, HookFailed, HookLeaseLost, HookTransactionIdle, HookWatchUnavailable:
+		case HookRejected, HookNotStored, HookFailed, HookLeaseLost, HookTransactionIdle, HookWatchUnavailable, HookRetentionFailed:
 			level = slog.LevelWarn
 		case HookDead:
 			level = slog.LevelError

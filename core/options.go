@@ -36,6 +36,8 @@ type Options struct {
 type Source struct {
 	Now    func() time.Time // Defaults to time.Now.
 	Random func() uint64    // Defaults to math/rand/v2.
+
+	settable bool // Now may move by itself
 }
 
 func orDefault[T comparable](v *T, value T) {
@@ -58,7 +60,8 @@ func (o Options) withDefaults() (Options, error) {
 	orDefault(&o.Migrate, "auto")
 	orDefault(&o.JournalMode, "wal")
 	orDefault(&o.MaxTransaction, 3*time.Second)
-	if o.Source.Now == nil {
+	o.Source.settable = o.Source.Now != nil
+	if !o.Source.settable {
 		o.Source.Now = time.Now
 	}
 	if o.Source.Random == nil {

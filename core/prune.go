@@ -55,10 +55,10 @@ func (i *Inbox) PruneEvents(ctx context.Context, p PruneParams) (out PruneResult
 	err = i.act(ctx, func(c *sqlite.Conn) error {
 		ids, err := prunable(c, p)
 		if err == nil {
-			out, err = pruneEvents(c, ids)
+			out, _, err = pruneEvents(c, ids)
 		}
 		if err == nil {
-			err = i.e.auditPrune(c, "events", out, map[string]any{"statuses": p.Statuses, "older_than": p.OlderThan, "limit": p.Limit})
+			_, err = i.e.audit(c, 0, AuditEvents, out, map[string]any{"statuses": p.Statuses, "older_than": p.OlderThan, "limit": p.Limit})
 		}
 		return err
 	})
@@ -73,26 +73,50 @@ func (i *Inbox) PruneOrphanDeliveries(ctx context.Context, olderThan int64, limi
 	if limit, err = pageLimit(limit); err != nil {
 		return out, err
 	}
+	if err := i.usable(); err != nil {
+		return out, err
+	}
+	ids, _, err := i.e.oldOrphans(olderThan, limit, 0)
+	if err != nil {
+		return out, err
+	}
 	err = i.act(ctx, func(c *sqlite.Conn) error {
-		r, err := c.Exec(`DELETE FROM main.knocker_deliveries WHERE id IN (SELECT id FROM main.knocker_deliveries
-			WHERE event_id IS NULL AND received_at < ? ORDER BY received_at, id LIMIT ?)`, olderThan, limit)
-		if err != nil {
+		if out.DeliveriesPruned, err = pruneOrphans(c, ids); err != nil {
 			return err
 		}
-		out.DeliveriesPruned = r.Changes
-		return i.e.auditPrune(c, "orphan_deliveries", out, map[string]any{"older_than": olderThan, "limit": limit})
+		_, err = i.e.audit(c, 0, AuditOrphans, out, map[string]any{"older_than": olderThan, "limit": limit})
+		return err
 	})
 	return out, err
 }
 
-func (e *engine) auditPrune(c *sqlite.Conn, kind string, r PruneResult, asked map[string]any) error {
-	summary, err := json.Marshal(asked)
-	if err != nil {
-		return err
-	}
-	_, err = c.Exec(`INSERT INTO main.knocker_prune_audits (kind, queue_name, executed_at, events_pruned, deliveries_pruned, attempts_pruned, live_jobs_pruned, summary_json)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, kind, e.options.QueueName, e.now().Unix(), r.EventsPruned, r.DeliveriesPruned, r.AttemptsPruned, r.LiveJobsPruned, string(summary))
-	return err
+// oldOrphans finds the oldest orphans, up to a limit and, where bytes is above
+// 0, a sum of bodies. No index has them by age alone, so the writer is not held
+// for it.
+func (e *engine) oldOrphans(olderThan int64, limit int, bytes int64) (ids []int64, more bool, err error) {
+	err = e.read(func(c *sqlite.Conn) error {
+		rows, err := c.Query(`SELECT id, length(body_blob) FROM main.knocker_deliveries WHERE id IN (SELECT id FROM main.knocker_deliveries
+			WHERE event_id IS NULL AND received_at < ? ORDER BY received_at, id LIMIT ?) ORDER BY received_at, id`, olderThan, limit)
+		if err != nil {
+			return err
+		}
+		more = rows.Len() == limit
+		for sum := int64(0); rows.Next(); {
+			if sum += rows.Int(1); bytes > 0 && sum > bytes && len(ids) > 0 {
+				more = true
+				return nil
+			}
+			ids = append(ids, rows.Int(0))
+		}
+		return nil
+	})
+	return ids, more, err
+}
+
+// pruneOrphans removes those that are orphans still.
+func pruneOrphans(c *sqlite.Conn, ids []int64) (int64, error) {
+	r, err := c.Exec("DELETE FROM main.knocker_deliveries WHERE id"+inList+" AND event_id IS NULL", jsonIDs(ids))
+	return r.Changes, err
 }
 
 // prunable finds the oldest events of the statuses; each status has its index.
@@ -124,44 +148,75 @@ func prunable(c *sqlite.Conn, p PruneParams) ([]int64, error) {
 
 // pruneEvents removes events and what belongs to them alone. A batch delivery
 // stays while another of its events does, and is then shown with that one.
-func pruneEvents(c *sqlite.Conn, ids []int64) (out PruneResult, err error) {
+func pruneEvents(c *sqlite.Conn, ids []int64) (out PruneResult, deadJobs int64, err error) {
 	if len(ids) == 0 {
-		return out, nil
+		return out, 0, nil
 	}
-	list, err := json.Marshal(ids)
+	events := jsonIDs(ids)
+	batches, err := textOf(c, "SELECT json_group_array(DISTINCT delivery_id) FROM main.knocker_delivery_events WHERE event_id IN (SELECT value FROM json_each(?))", events)
 	if err != nil {
-		return out, err
+		return out, 0, err
 	}
-	batches, err := textOf(c, "SELECT json_group_array(DISTINCT delivery_id) FROM main.knocker_delivery_events WHERE event_id IN (SELECT value FROM json_each(?))", string(list))
-	if err != nil {
-		return out, err
-	}
-	events := string(list)
-	const of = " IN (SELECT value FROM json_each(?))"
 	for _, step := range []struct {
 		count *int64
 		sql   string
 		args  []any
 	}{
-		{&out.LiveJobsPruned, "DELETE FROM main._honker_live WHERE id IN (SELECT job_id FROM main.knocker_events WHERE id" + of + ") AND json_extract(payload, '$.event_id')" + of, []any{events, events}},
-		{&out.AttemptsPruned, "DELETE FROM main.knocker_attempts WHERE event_id" + of, []any{events}},
-		{nil, "DELETE FROM main.knocker_delivery_events WHERE event_id" + of, []any{events}},
-		{&out.DeliveriesPruned, "DELETE FROM main.knocker_deliveries WHERE id" + of + ` AND NOT EXISTS
+		{&out.LiveJobsPruned, deleteJobs("_honker_live"), []any{events}},
+		{&deadJobs, deleteJobs("_honker_dead"), []any{events}},
+		{&out.AttemptsPruned, "DELETE FROM main.knocker_attempts WHERE event_id" + inList, []any{events}},
+		{nil, "DELETE FROM main.knocker_delivery_events WHERE event_id" + inList, []any{events}},
+		{&out.DeliveriesPruned, "DELETE FROM main.knocker_deliveries WHERE id" + inList + ` AND NOT EXISTS
 			(SELECT 1 FROM main.knocker_delivery_events l WHERE l.delivery_id = knocker_deliveries.id)`, []any{batches}},
 		{nil, `UPDATE main.knocker_deliveries SET event_id = (SELECT l.event_id FROM main.knocker_delivery_events l WHERE l.delivery_id = knocker_deliveries.id ORDER BY item LIMIT 1)
-			WHERE id` + of + " AND event_id" + of, []any{batches, events}},
-		{&out.DeliveriesPruned, "DELETE FROM main.knocker_deliveries WHERE event_id" + of, []any{events}},
-		{&out.EventsPruned, "DELETE FROM main.knocker_events WHERE id" + of, []any{events}},
+			WHERE id` + inList + " AND event_id" + inList, []any{batches, events}},
+		{&out.DeliveriesPruned, "DELETE FROM main.knocker_deliveries WHERE event_id" + inList, []any{events}},
+		{&out.EventsPruned, "DELETE FROM main.knocker_events WHERE id" + inList, []any{events}},
 	} {
 		r, err := c.Exec(step.sql, step.args...)
 		if err != nil {
-			return out, err
+			return out, deadJobs, err
 		}
 		if step.count != nil {
 			*step.count += r.Changes
 		}
 	}
-	return out, nil
+	return out, deadJobs, nil
+}
+
+// jobsEvent is the event that a queue row is about, NULL where it is none of
+// ours. Others may have put anything into their payloads.
+const jobsEvent = "CASE WHEN json_valid(payload) THEN json_extract(payload, '$.event_id') END"
+
+// deleteJobs removes from a table of the queue the jobs that a list of events
+// remember, where they really are theirs.
+func deleteJobs(table string) string {
+	return "DELETE FROM main." + table + " WHERE id IN (SELECT j.id FROM main.knocker_events e JOIN main." + table + " j ON j.id = e.job_id WHERE e.id" + inList + " AND e.id = " + jobsEvent + ")"
+}
+
+// inList compares with a list of ids; see jsonIDs.
+const inList = " IN (SELECT value FROM json_each(?))"
+
+// jsonIDs is the argument of inList.
+func jsonIDs(ids []int64) string {
+	text, err := json.Marshal(ids)
+	if err != nil {
+		panic(err) // integers always encode
+	}
+	return string(text)
+}
+
+// idsOf reads a list of ids.
+func idsOf(c *sqlite.Conn, sql string, args ...any) ([]int64, error) {
+	rows, err := c.Query(sql, args...)
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]int64, 0, rows.Len())
+	for rows.Next() {
+		ids = append(ids, rows.Int(0))
+	}
+	return ids, nil
 }
 
 func textOf(c *sqlite.Conn, sql string, args ...any) (string, error) {
