@@ -68,10 +68,13 @@ export function decodeCell(cell: unknown): Value {
   return kind === "blob" ? bytes : bytes.toString("utf8");
 }
 
+/** The rows of a query, as arrays. */
+export function decodeValues(reply: Reply): Value[][] {
+  return (reply.rows as unknown[][]).map((cells) => cells.map(decodeCell));
+}
+
 /** The rows of a query. */
 export function decodeRows(reply: Reply): Row[] {
   const columns = reply.columns as string[];
-  return (reply.rows as unknown[][]).map((cells) =>
-    Object.fromEntries(cells.map((cell, index) => [columns[index], decodeCell(cell)])),
-  );
+  return decodeValues(reply).map((values) => Object.fromEntries(values.map((value, index) => [columns[index], value])));
 }

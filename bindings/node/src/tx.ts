@@ -1,7 +1,7 @@
 /** The transaction that a handler writes in. */
 
 import { encode, type Json } from "./arguments.js";
-import { decodeCell, decodeRows, encodeParameters, type Parameter, type Row } from "./cells.js";
+import { decodeCell, decodeRows, decodeValues, encodeParameters, type Parameter, type Row, type Value } from "./cells.js";
 import { KnockerError } from "./errors.js";
 import type { ErrorCode } from "./error-codes.js";
 import { answer, type Reply } from "./reply.js";
@@ -56,6 +56,11 @@ export class Statement {
   /** All rows. */
   all(...parameters: Parameters): Row[] {
     return decodeRows(this.#call("query", this.source, parameters));
+  }
+
+  /** All rows as arrays, for columns that have the same name or none. */
+  values(...parameters: Parameters): Value[][] {
+    return decodeValues(this.#call("query", this.source, parameters));
   }
 }
 
