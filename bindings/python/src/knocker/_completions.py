@@ -32,13 +32,13 @@ class Completions:
         self._early: Dict[int, Mapping[str, Any]] = {}
         self._watches: Dict[int, _Watch] = {}
 
-    async def receive(self, request: Mapping[str, Any], body: bytes) -> Any:
+    async def receive(self, text: bytes, body: bytes) -> Any:
         """Start a receive and wait for its outcome; cancelling gives it up if it is not being stored yet."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
         watch = self._watch(loop)
         try:
-            ticket = self._library.receive_start(self._db, request, body)
+            ticket = self._library.receive_start(self._db, text, body)
             self._waiting[ticket] = (loop, future)
             early = self._early.pop(ticket, None)
             if early is not None:

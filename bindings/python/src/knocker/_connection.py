@@ -113,16 +113,15 @@ class Connection:
         return call.convert(await self._off_loop(self._library.call, self._handle, call.method, call.request))
 
     def _receive(self, receipt: Receipt) -> Result:
-        request = {**receipt.request, "home": current_home()}
-        return receipt.result(self._library.receive(self._handle, request, receipt.body))
+        return Result.from_reply(self._library.receive(self._handle, receipt.text, receipt.body))
 
     async def _areceive(self, receipt: Receipt) -> Result:
         try:
-            reply = await self._completions.receive(receipt.request, receipt.body)
+            reply = await self._completions.receive(receipt.text, receipt.body)
         except (NotImplementedError, UnsupportedPlatformError):
             # No completion descriptor (Windows), or a loop without add_reader.
-            reply = await self._off_loop(self._library.receive, self._handle, receipt.request, receipt.body)
-        return receipt.result(reply)
+            reply = await self._off_loop(self._library.receive, self._handle, receipt.text, receipt.body)
+        return Result.from_reply(reply)
 
     async def _off_loop(self, function: Callable[..., T], *values: Any) -> T:
         if os.getpid() != self._pid:

@@ -49,8 +49,25 @@ class Endpoint:
         **unknown: NoReturn,
     ) -> Result:
         """Verify and store one HTTP request: see :meth:`Knocker.receive`."""
-        options = {name: value for name, value in locals().items() if name not in _OWN}
-        return self._inbox.receive(self.name, **options, **unknown)
+        return self._inbox.receive(
+            self.name,
+            body,
+            headers,
+            query,
+            method=method,
+            url=url,
+            provider=provider,
+            secrets=secrets,
+            provider_options=provider_options,
+            provider_event_id=provider_event_id,
+            provider_delivery_id=provider_delivery_id,
+            event_type=event_type,
+            dedupe_key=dedupe_key,
+            queue_name=queue_name,
+            max_attempts=max_attempts,
+            timeout_ms=timeout_ms,
+            **unknown,
+        )
 
     async def areceive(
         self,
@@ -73,8 +90,25 @@ class Endpoint:
         **unknown: NoReturn,
     ) -> Result:
         """Verify and store one HTTP request without blocking the event loop."""
-        options = {name: value for name, value in locals().items() if name not in _OWN}
-        return await self._inbox.areceive(self.name, **options, **unknown)
+        return await self._inbox.areceive(
+            self.name,
+            body,
+            headers,
+            query,
+            method=method,
+            url=url,
+            provider=provider,
+            secrets=secrets,
+            provider_options=provider_options,
+            provider_event_id=provider_event_id,
+            provider_delivery_id=provider_delivery_id,
+            event_type=event_type,
+            dedupe_key=dedupe_key,
+            queue_name=queue_name,
+            max_attempts=max_attempts,
+            timeout_ms=timeout_ms,
+            **unknown,
+        )
 
     def ingest(self, body: Body = None, headers: Fields = None, query: Fields = None, **options: Any) -> Result:
         """Store a request that a trusted layer has verified: see :meth:`Knocker.ingest`."""
@@ -91,6 +125,3 @@ class Endpoint:
     def add_handler(self, event_type: Any = None, handler: Optional[Handler] = None, **options: Any) -> None:
         """Add a handler for this endpoint: see :meth:`Knocker.add_handler`."""
         self._inbox.add_handler(self.name, event_type, handler, **options)
-
-
-_OWN = frozenset({"self", "unknown", "_OWN"})

@@ -1,7 +1,7 @@
 """Which thread or event loop a call must not block for ever.
 
 The number tells the library whose transaction it must never wait for: see
-"would_deadlock". A thread is its system number, a loop is its address marked by
+"would_deadlock". A thread is its number, a loop is its address marked by
 a high bit, so the two never meet, and nothing has to be remembered or locked.
 """
 
@@ -21,12 +21,10 @@ def loop_home(loop: asyncio.AbstractEventLoop) -> int:
 
 def thread_home() -> int:
     """The home of the calling thread."""
-    return threading.get_native_id() & _ADDRESS_MASK or 1
+    return threading.get_ident() & _ADDRESS_MASK or 1
 
 
 def current_home() -> int:
     """The home of the caller: its running event loop's, else its thread's."""
-    try:
-        return loop_home(asyncio.get_running_loop())
-    except RuntimeError:
-        return thread_home()
+    loop = asyncio._get_running_loop()  # get_running_loop would raise, which costs every plain thread
+    return thread_home() if loop is None else loop_home(loop)

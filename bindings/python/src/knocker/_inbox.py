@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Any, Callable, Dict, Mapping, NoReturn, Optional, Type, Union
+from typing import Any, Callable, Dict, Mapping, NoReturn, Optional, Tuple, Type, Union
 
 from knocker import _requests as requests
 from knocker._arguments import UNSET, Body, Fields, Secrets
 from knocker._endpoint import Endpoint
 from knocker._handlers import H, Handler, registered
+from knocker._home import current_home
 from knocker._models import Result
 from knocker._operating import Operating
 from knocker._running import Running
@@ -130,9 +131,21 @@ class Knocker(Operating, Running):
         ``busy``, ``would_deadlock``, ``no_verifier``, ``body_consumed`` and
         others; ``error.http_status`` is what to answer then.
         """
-        options = {key: value for key, value in locals().items() if key not in _RECEIVE_OWN}
-        receipt = requests.receipt(endpoint, body, headers, query, secrets, {**options, **unknown})
-        return self._receive(receipt)
+        options = {
+            "method": method,
+            "url": url,
+            "provider": provider,
+            "provider_options": provider_options,
+            "provider_event_id": provider_event_id,
+            "provider_delivery_id": provider_delivery_id,
+            "event_type": event_type,
+            "dedupe_key": dedupe_key,
+            "queue_name": queue_name,
+            "max_attempts": max_attempts,
+            "timeout_ms": timeout_ms,
+            **unknown,
+        }
+        return self._receive(requests.receipt(endpoint, body, headers, query, secrets, options, current_home()))
 
     async def areceive(
         self,
@@ -160,9 +173,21 @@ class Knocker(Operating, Running):
         As ``receive``. When cancelled before its receipt is being stored,
         nothing is stored.
         """
-        options = {key: value for key, value in locals().items() if key not in _RECEIVE_OWN}
-        receipt = requests.receipt(endpoint, body, headers, query, secrets, {**options, **unknown})
-        return await self._areceive(receipt)
+        options = {
+            "method": method,
+            "url": url,
+            "provider": provider,
+            "provider_options": provider_options,
+            "provider_event_id": provider_event_id,
+            "provider_delivery_id": provider_delivery_id,
+            "event_type": event_type,
+            "dedupe_key": dedupe_key,
+            "queue_name": queue_name,
+            "max_attempts": max_attempts,
+            "timeout_ms": timeout_ms,
+            **unknown,
+        }
+        return await self._areceive(requests.receipt(endpoint, body, headers, query, secrets, options))
 
     def ingest(
         self,
@@ -180,7 +205,8 @@ class Knocker(Operating, Running):
         ``signature_valid`` (None: unknown) and ``signature_error`` are stored as
         given; the rest as for ``receive``.
         """
-        return self._receive(_ingest_receipt(endpoint, body, headers, query, signature_valid, signature_error, options))
+        secrets, trusted = _trusted(options, signature_valid, signature_error)
+        return self._receive(requests.receipt(endpoint, body, headers, query, secrets, trusted, current_home()))
 
     async def aingest(
         self,
@@ -194,9 +220,8 @@ class Knocker(Operating, Running):
         **options: Any,
     ) -> Result:
         """Store a trusted request without blocking the event loop."""
-        return await self._areceive(
-            _ingest_receipt(endpoint, body, headers, query, signature_valid, signature_error, options)
-        )
+        secrets, trusted = _trusted(options, signature_valid, signature_error)
+        return await self._areceive(requests.receipt(endpoint, body, headers, query, secrets, trusted))
 
     def handle(self, endpoint: str, event_type: Optional[str] = None, **options: Any) -> Callable[[H], H]:
         """Decorator: add a handler: see ``add_handler``."""
@@ -254,23 +279,9 @@ class Knocker(Operating, Running):
         self._library.call(self._handle, "set_clock", {"now_s": now_s})
 
 
-_RECEIVE_OWN = frozenset({"self", "endpoint", "body", "headers", "query", "secrets", "unknown"})
-
-
-def _ingest_receipt(
-    endpoint: str,
-    body: Any,
-    headers: Any,
-    query: Any,
-    signature_valid: Optional[bool],
-    signature_error: Optional[str],
-    options: Mapping[str, Any],
-) -> requests.Receipt:
-    known = {"ingest": True, "signature_valid": signature_valid, "signature_error": signature_error}
-    return requests.receipt(
-        endpoint, body, headers, query, options.get("secrets", UNSET), {**known, **_others(options)}
-    )
-
-
-def _others(options: Mapping[str, Any]) -> Dict[str, Any]:
-    return {name: value for name, value in options.items() if name != "secrets"}
+def _trusted(
+    options: Mapping[str, Any], signature_valid: Optional[bool], signature_error: Optional[str]
+) -> Tuple[Any, Dict[str, Any]]:
+    """The secrets, which change nothing here, and the other options of ingest."""
+    known = {"signature_valid": signature_valid, "signature_error": signature_error, **options, "ingest": True}
+    return known.pop("secrets", UNSET), known

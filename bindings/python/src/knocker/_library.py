@@ -17,8 +17,9 @@ import sys
 from pathlib import Path
 from typing import Any, List, Mapping, Optional, Sequence
 
+from knocker._encoding import encode
 from knocker._errors import error_from_reply
-from knocker.errors import InvalidArgumentError, UnsupportedPlatformError
+from knocker.errors import UnsupportedPlatformError
 
 ABI_VERSION = 1
 
@@ -57,7 +58,10 @@ class Library:
             function = getattr(self._dll, name)
             function.argtypes = list(arguments)
             function.restype = _REPLY
-        self._free = self._dll.knocker_free
+        self._receive = self._dll.knocker_receive_json
+        # PyDLL keeps the interpreter lock: freeing never waits, and to give
+        # the lock up and queue for it again costs far more than the call.
+        self._free = ctypes.PyDLL(str(path)).knocker_free
         self._free.argtypes = [ctypes.c_void_p]
         self._free.restype = None
         self._release = self._dll.knocker_release
@@ -78,14 +82,12 @@ class Library:
         text = encode(request)
         return self._answer(self._dll.knocker_call_json(db, method.encode(), text, len(text)))
 
-    def receive(self, db: int, request: Mapping[str, Any], body: bytes) -> Any:
-        """Take in one request and wait until it is on disk."""
-        text = encode(request)
-        return self._answer(self._dll.knocker_receive_json(db, text, len(text), body, len(body)))
+    def receive(self, db: int, text: bytes, body: bytes) -> Any:
+        """Take in one request, encoded already, and wait until it is on disk."""
+        return self._answer(self._receive(db, text, len(text), body, len(body)))
 
-    def receive_start(self, db: int, request: Mapping[str, Any], body: bytes) -> int:
+    def receive_start(self, db: int, text: bytes, body: bytes) -> int:
         """Take in one request without waiting; answers its ticket."""
-        text = encode(request)
         return int(self._answer(self._dll.knocker_receive_start_json(db, text, len(text), body, len(body)))["ticket"])
 
     def receive_poll(self, db: int) -> List[Any]:
@@ -136,34 +138,19 @@ class Library:
             text = ctypes.string_at(pointer)
         finally:
             self._free(pointer)
-        reply = json.loads(text)
+        reply, _ = _decode(text.decode("utf-8"))
         if "error" in reply:
             raise error_from_reply(reply["error"])
         return reply["ok"]
-
-
-def encode(request: Mapping[str, Any]) -> bytes:
-    """Encode a request. Fields that are None are left out, which means the same."""
-    present = {name: value for name, value in request.items() if value is not None}
-    try:
-        text = _encode(present)
-    except RecursionError:
-        raise InvalidArgumentError("An argument is nested too deeply, or holds itself.") from None
-    except ValueError as error:
-        raise InvalidArgumentError(f"An argument can't be sent: {error}.") from None
-    return text.encode("utf-8", "replace")
-
-
-def _refuse(value: object) -> Any:
-    if isinstance(value, os.PathLike):
-        return os.fsdecode(value)
-    raise InvalidArgumentError(f"An argument holds a {type(value).__name__}, which has no JSON form.")
 
 
 def milliseconds(seconds: Optional[float]) -> Optional[int]:
     """Seconds as whole milliseconds."""
     return None if seconds is None else max(0, math.ceil(seconds * 1000))
 
+
+# json.loads looks for the encoding and for spaces, of which a reply has none.
+_decode = json.JSONDecoder().raw_decode
 
 _loaded: Optional[Library] = None
 
@@ -227,7 +214,3 @@ def _has_glibc() -> bool:
         return (os.confstr("CS_GNU_LIBC_VERSION") or "").startswith("glibc")
     except (ValueError, OSError, AttributeError):
         return False
-
-
-# One encoder for all calls: json.dumps with options makes a new one each time.
-_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=_refuse).encode

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import dataclass, field, fields
-from functools import lru_cache
-from typing import Any, Dict, FrozenSet, Iterable, List, Mapping, Optional, Tuple, Type, TypeVar, Union, cast
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Dict, Iterable, List, Mapping, Optional, Tuple, Type, TypeVar, Union
 
 T = TypeVar("T")
 M = TypeVar("M", bound="_Model")
@@ -15,21 +14,31 @@ M = TypeVar("M", bound="_Model")
 FieldMap = Mapping[str, Union[str, List[str]]]
 
 
-@lru_cache(maxsize=64)
-def _field_names(cls: Any) -> FrozenSet[str]:
-    return frozenset(item.name for item in fields(cls))
-
-
 class _Model:
+    __dataclass_fields__: ClassVar[Dict[str, Any]]
+
     @classmethod
     def from_reply(cls: Type[M], reply: Mapping[str, Any]) -> M:
-        """Make the object of the library's reply; fields of a newer library are left out."""
-        known = _field_names(cast(Any, cls))
-        values: Dict[str, Any] = {name: value for name, value in reply.items() if name in known}
-        if "body_included" in known:
+        """Make the object of the library's reply."""
+        values: Dict[str, Any] = dict(reply)
+        if "body_included" in cls.__dataclass_fields__:
             values["body_included"] = "body" in reply
             values["body"] = base64.b64decode(reply.get("body") or "")
-        return cls(**values)
+        return _made(cls, values)
+
+
+def _made(cls: Type[M], values: Mapping[str, Any]) -> M:
+    """Make an object of the fields that the library tells; those of a newer library are left out.
+
+    A frozen dataclass sets its fields one by one, and slowly. With all of them
+    at hand, its dictionary is filled at once.
+    """
+    known = cls.__dataclass_fields__
+    if values.keys() == known.keys():
+        made = cls.__new__(cls)
+        made.__dict__.update(values)
+        return made
+    return cls(**{name: value for name, value in values.items() if name in known})
 
 
 class HookEvents(List["HookEvent"]):
@@ -97,12 +106,8 @@ class Result(_Model):
     @classmethod
     def from_reply(cls, reply: Mapping[str, Any]) -> Result:
         """Make the object of the library's reply."""
-        return super().from_reply(
-            {
-                **reply,
-                "event_ids": tuple(reply["event_ids"]),
-                "response": Response.from_reply(reply["response"]),
-            }
+        return _made(
+            cls, {**reply, "event_ids": tuple(reply["event_ids"]), "response": _made(Response, reply["response"])}
         )
 
 

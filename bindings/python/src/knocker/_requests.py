@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, Generic, Iterable, Mapping, Optional, Tuple, TypeVar
+from typing import Any, Callable, Generic, Iterable, Mapping, NamedTuple, Optional, Tuple, TypeVar
 
 from knocker import _arguments as arguments
+from knocker._encoding import fields_text, json_text
 from knocker._models import (
     Attempt,
     Delivery,
@@ -15,7 +16,6 @@ from knocker._models import (
     HookEvents,
     Page,
     PruneResult,
-    Result,
     Stats,
 )
 
@@ -33,32 +33,41 @@ class Call(Generic[T]):
     writes: bool = False
 
 
-@dataclass(frozen=True)
-class Receipt:
-    """One HTTP request for the library, and its body."""
+class Receipt(NamedTuple):
+    """One HTTP request for the library, encoded, and its body."""
 
-    request: Dict[str, Any]
+    text: bytes
     body: bytes
 
-    @property
-    def result(self) -> Callable[[Any], Result]:
-        """What to make of the reply."""
-        return Result.from_reply
 
-
-def receipt(endpoint: str, body: Any, headers: Any, query: Any, secrets: Any, options: Mapping[str, Any]) -> Receipt:
-    """Build the request of receive and ingest."""
-    raw, consumed = arguments.body_bytes(body)
-    request: Dict[str, Any] = {
-        "endpoint": endpoint,
-        "headers": arguments.fields(headers),
-        "query": arguments.fields(query),
-        "secrets": arguments.secrets(secrets),
-        **options,
-    }
+def receipt(
+    endpoint: str,
+    body: Any,
+    headers: Any,
+    query: Any,
+    secrets: Any,
+    options: Mapping[str, Any],
+    home: Optional[int] = None,
+) -> Receipt:
+    """Build the request of receive and ingest; ``home`` is whose thread or loop stands still meanwhile."""
+    consumed = False
+    if type(body) is not bytes:
+        body, consumed = arguments.body_bytes(body)
+    text = b'{"endpoint":' + json_text(endpoint)
+    if headers is not None:
+        text += b',"headers":' + fields_text(headers)
+    if query is not None:
+        text += b',"query":' + fields_text(query)
+    if home is not None:
+        text += b',"home":%d' % home
     if consumed:
-        request["body_consumed"] = True
-    return Receipt(request, raw)
+        text += b',"body_consumed":true'
+    if secrets is not arguments.UNSET:
+        text += b',"secrets":' + json_text(arguments.secrets(secrets))
+    for name, value in options.items():
+        if value is not None:
+            text += b"," + json_text(name) + b":" + json_text(value)
+    return Receipt(text + b"}", body)
 
 
 def add_endpoint(name: str, options: Mapping[str, Any]) -> Call[EndpointInfo]:
