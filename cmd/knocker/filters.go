@@ -9,74 +9,91 @@ import (
 	knockersqlite "github.com/knocker-dev/knocker/bindings/go"
 )
 
-var statuses = []string{"received", "processing", "handled", "failed", "dead", "ignored"}
+var (
+	statuses = []string{"received", "processing", "handled", "failed", "dead", "ignored"}
+	kinds    = []string{"event", "rejected", "handshake", "empty_batch", "too_large"}
+)
 
 // eventFlags are the flags that select events.
 type eventFlags struct {
-	endpoints, statuses  []string
-	eventType, dedupeKey string
-	since, until         string
+	f            knockersqlite.EventFilter
+	since, until string
 }
 
-func (f *eventFlags) add(a *app, cmd *cobra.Command) {
+func (e *eventFlags) add(a *app, cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringArrayVarP(&f.endpoints, "endpoint", "e", nil, "only of the endpoint `NAME`; may be repeated")
-	flags.StringArrayVarP(&f.statuses, "status", "s", nil, "only with this `STATUS`: received, processing, handled, failed, dead or ignored; may be repeated")
-	flags.StringVarP(&f.eventType, "type", "t", "", "only of the event `TYPE`: exact, or a prefix such as 'invoice.*'")
-	flags.StringVar(&f.dedupeKey, "dedupe-key", "", "only with this `KEY` as identity")
-	flags.StringVar(&f.since, "since", "", "only received at this `TIME` or later")
-	flags.StringVar(&f.until, "until", "", "only received before this `TIME`")
-	must(cmd.RegisterFlagCompletionFunc("status", cobra.FixedCompletions(statuses, cobra.ShellCompDirectiveNoFileComp)))
-	must(cmd.RegisterFlagCompletionFunc("endpoint", a.completeEndpoints))
+	flags.StringArrayVarP(&e.f.Endpoints, "endpoint", "e", nil, "only of the endpoint `NAME`; may be repeated")
+	flags.StringArrayVarP(&e.f.Statuses, "status", "s", nil, "only with this `STATUS`: received, processing, handled, failed, dead or ignored; may be repeated")
+	flags.StringVarP(&e.f.EventType, "type", "t", "", "only of the event `TYPE`: exact, or a prefix such as 'invoice.*'")
+	flags.StringVar(&e.f.ErrorCode, "error-code", "", "only with this `CODE`, or type of error, before the colon of the last error")
+	flags.StringVar(&e.f.DedupeKey, "dedupe-key", "", "only with this `KEY` as identity")
+	flags.StringVar(&e.f.ProviderEventID, "provider-event-id", "", "only with this `ID` of the sender's")
+	flags.StringVar(&e.f.ProviderDeliveryID, "provider-delivery-id", "", "only with a delivery of this `ID` of the sender's")
+	flags.BoolVar(&e.f.Stuck, "stuck", false, "only received events whose job is gone")
+	flags.StringVar(&e.since, "since", "", "only received at this `TIME` or later")
+	flags.StringVar(&e.until, "until", "", "only received before this `TIME`")
+	a.completeFlags(cmd)
 }
 
-func (f *eventFlags) filter(a *app) (out knockersqlite.EventFilter, err error) {
-	now := time.Now()
-	out = knockersqlite.EventFilter{EventType: f.eventType, DedupeKey: f.dedupeKey}
-	out.Endpoints, out.Statuses = f.endpoints, f.statuses
-	if out.Since, err = a.parseTime(f.since, now); err != nil {
-		return out, err
-	}
-	out.Until, err = a.parseTime(f.until, now)
+func (e *eventFlags) filter(a *app) (out knockersqlite.EventFilter, err error) {
+	out = e.f
+	out.Since, out.Until, err = a.parseRange(e.since, e.until)
 	return out, err
 }
 
 // deliveryFlags are the flags that select deliveries.
 type deliveryFlags struct {
-	endpoints         []string
-	event             int64
+	f                 knockersqlite.DeliveryFilter
 	orphaned, invalid bool
 	since, until      string
 }
 
-func (f *deliveryFlags) add(a *app, cmd *cobra.Command) {
+func (d *deliveryFlags) add(a *app, cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringArrayVarP(&f.endpoints, "endpoint", "e", nil, "only of the endpoint `NAME`; may be repeated")
-	flags.Int64Var(&f.event, "event", 0, "only of the event with this `ID`")
-	flags.BoolVar(&f.orphaned, "orphaned", false, "only those that belong to no event")
-	flags.BoolVar(&f.invalid, "invalid", false, "only those whose signature is not known to be valid")
-	flags.StringVar(&f.since, "since", "", "only received at this `TIME` or later")
-	flags.StringVar(&f.until, "until", "", "only received before this `TIME`")
-	must(cmd.RegisterFlagCompletionFunc("endpoint", a.completeEndpoints))
+	flags.StringArrayVarP(&d.f.Endpoints, "endpoint", "e", nil, "only of the endpoint `NAME`; may be repeated")
+	flags.StringVarP(&d.f.EventType, "type", "t", "", "only of the event `TYPE`: exact, or a prefix such as 'invoice.*'")
+	flags.Int64SliceVar(&d.f.EventIDs, "event", nil, "only of the event with this `ID`; may be repeated")
+	flags.StringVar(&d.f.Kind, "kind", "", "only of this `KIND`: event, rejected, handshake, empty_batch or too_large")
+	flags.StringArrayVar(&d.f.Reasons, "reason", nil, "only refused for this `REASON`, such as signature_mismatch; may be repeated")
+	flags.StringVar(&d.f.DedupeKey, "dedupe-key", "", "only with this `KEY` as identity")
+	flags.StringVar(&d.f.ProviderEventID, "provider-event-id", "", "only with this `ID` of the sender's")
+	flags.StringVar(&d.f.ProviderDeliveryID, "provider-delivery-id", "", "only with this `ID` of the sender's")
+	flags.BoolVar(&d.orphaned, "orphaned", false, "only those that belong to no event")
+	flags.BoolVar(&d.invalid, "invalid", false, "only those whose signature is not known to be valid")
+	flags.StringVar(&d.since, "since", "", "only received at this `TIME` or later")
+	flags.StringVar(&d.until, "until", "", "only received before this `TIME`")
+	a.completeFlags(cmd)
 }
 
-func (f *deliveryFlags) filter(a *app) (out knockersqlite.DeliveryFilter, err error) {
-	now := time.Now()
-	out.Endpoints = f.endpoints
-	if f.event != 0 {
-		out.EventIDs = []int64{f.event}
+func (d *deliveryFlags) filter(a *app) (out knockersqlite.DeliveryFilter, err error) {
+	out = d.f
+	if d.orphaned {
+		out.Orphaned = &d.orphaned
 	}
-	if f.orphaned {
-		out.Orphaned = &f.orphaned
-	}
-	if f.invalid {
+	if d.invalid {
 		out.SignatureValid = new(bool)
 	}
-	if out.Since, err = a.parseTime(f.since, now); err != nil {
-		return out, err
-	}
-	out.Until, err = a.parseTime(f.until, now)
+	out.Since, out.Until, err = a.parseRange(d.since, d.until)
 	return out, err
+}
+
+func (a *app) parseRange(since, until string) (from, to int64, err error) {
+	now := time.Now()
+	if from, err = a.parseTime(since, now); err != nil {
+		return 0, 0, err
+	}
+	to, err = a.parseTime(until, now)
+	return from, to, err
+}
+
+// completeFlags tells the shells what the flags of a filter may be.
+func (a *app) completeFlags(cmd *cobra.Command) {
+	must(cmd.RegisterFlagCompletionFunc("endpoint", a.completeEndpoints))
+	for flag, values := range map[string][]string{"status": statuses, "kind": kinds} {
+		if cmd.Flags().Lookup(flag) != nil {
+			must(cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)))
+		}
+	}
 }
 
 // completeEndpoints gives the shell the endpoints' names, if the file is known

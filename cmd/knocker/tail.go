@@ -33,7 +33,11 @@ func (a *app) tailCommand() *cobra.Command {
 					return err
 				}
 				if deliveries {
-					d := knockersqlite.DeliveryFilter{Endpoints: f.Endpoints, Since: f.Since, Until: f.Until}
+					if len(f.Statuses) > 0 || f.ErrorCode != "" || f.Stuck {
+						return usage("--status, --error-code and --stuck are of events: not with --deliveries")
+					}
+					d := knockersqlite.DeliveryFilter{Endpoints: f.Endpoints, EventType: f.EventType, DedupeKey: f.DedupeKey,
+						ProviderEventID: f.ProviderEventID, ProviderDeliveryID: f.ProviderDeliveryID, Since: f.Since, Until: f.Until}
 					list := func(limit int, cursor string) ([]knockersqlite.Delivery, string, error) {
 						d.Limit, d.Cursor = limit, cursor
 						return inbox.ListDeliveries(ctx, d)
