@@ -64,7 +64,9 @@ export function bindingOf(knocker, testing) {
       if (method === "providers") return reply(method, knocker.providers());
       const { provider, body, body_base64, secrets, ...rest } = request;
       const bytes = body_base64 === undefined ? body : Buffer.from(body_base64, "base64");
-      return plain(testing.sign(provider, { ...camel(rest), ...(secrets === undefined ? {} : { secret: native(secrets) }), body: bytes }));
+      const secret = secrets === undefined ? {} : { secret: native(secrets) };
+      const { body: signed, ...more } = plain(testing.sign(provider, { ...camel(rest), ...secret, body: bytes }));
+      return { ...more, body_base64: signed };
     },
 
     /** One request, synchronously or not. */
