@@ -20,6 +20,7 @@ GENERATED: Dict[str, List[str]] = {
     "docs/providers.md": ["go", "run", "./conformance/providers", "write"],
     "docs/errors.md": ["go", "run", "-tags", TAGS, "./core/cmd/errortable", "-update", "docs/errors.md"],
     "bindings/go/errors_generated.go": ["go", "run", "-tags", TAGS, "./bindings/go/internal/errortable", "bindings/go/errors_generated.go"],
+    "bindings/elixir/lib/knocker_sqlite/error_codes.ex": [sys.executable, "bindings/elixir/tools/generate_errors.py"],
     "bindings/python/src/knocker/_error_codes.py": [sys.executable, "bindings/python/tools/generate_errors.py"],
 }
 

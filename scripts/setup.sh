@@ -29,14 +29,19 @@ packages=(
     "header sqlite3.h|libsqlite3-dev|make test-symbols links a host against the system's SQLite"
     "command ruby|ruby|make test-symbols loads the library into Ruby"
     "gem sqlite3|ruby-sqlite3|make test-symbols has Ruby's SQLite beside the library"
+    "command mix|elixir|builds and tests the Elixir binding"
+    "command dialyzer|erlang-dialyzer|checks the Elixir binding's types"
+    "erlang erl_interface|erlang-dev|compiles the Elixir binding's NIF"
+    "erlang inets|erlang-inets|the Elixir binding's tests serve HTTP with it"
     "module venv|python3-venv|makes .venv, where the Python tools go"
 )
 
-present() { # "command NAME", "header NAME", "gem NAME" or "module NAME"
+present() { # "command NAME", "header NAME", "gem NAME", "erlang APPLICATION" or "module NAME"
     case $1 in
     "command "*) command -v "${1#* }" >/dev/null ;;
     "header "*) echo "#include <${1#* }>" | "${CC:-gcc}" -E - >/dev/null 2>&1 ;;
     "gem "*) ruby -e "require '${1#* }'" 2>/dev/null ;;
+    "erlang "*) erl -noshell -eval "halt(case code:lib_dir(${1#* }) of {error, _} -> 1; _ -> 0 end)" 2>/dev/null ;;
     "module "*) "$python" -c "import ensurepip, ${1#* }" 2>/dev/null ;;
     esac
 }
