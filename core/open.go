@@ -155,10 +155,11 @@ func (e *engine) bootstrap() error {
 	if err := e.refuseState(state); err != nil {
 		return err
 	}
-	// A webhook of 2 KB fills half a page of 4 KiB and leaves the rest empty. The
-	// pragma does something only in a file that has no page yet.
+	// A webhook of 2 KB fills half a page of 4 KiB and leaves the rest empty; and
+	// what retention frees is to go back to the file system in small steps. The
+	// pragmas do something only in a file that has no page yet.
 	if state == store.Empty {
-		if err := c.Script("PRAGMA main.page_size = 8192"); err != nil {
+		if err := c.Script("PRAGMA main.page_size = 8192; PRAGMA main.auto_vacuum = INCREMENTAL"); err != nil {
 			return describeOpen(e.path, err)
 		}
 	}
