@@ -21,7 +21,7 @@ export PYTHONPATH := $(CURDIR)/bindings/python/src
 
 .DEFAULT_GOAL := help
 .PHONY: help setup compile compile-plain compile-race test test-go test-python \
-        test-symbols test-scripts conformance lint demo docs-test \
+        test-symbols test-scripts conformance bindings-table lint demo docs-test \
         fuzz torture-two-sqlites test-filelock lock-cost generate check-generated lock clean
 
 include capi/build.mk
@@ -55,8 +55,11 @@ test-go: ## run the Go tests of all modules with the race detector (RUN=pattern)
 test-python: lib ## run the Python binding's tests
 	@cd bindings/python && $(CURDIR)/$(VENV)/python -m pytest
 
-conformance: lib ## run the recorded requests against the core and every binding
-	@$(PYTHON) scripts/conformance.py
+conformance: lib ## run the conformance suite through every binding (ONLY=part of an id)
+	@$(PYTHON) scripts/conformance.py $(if $(ONLY),--only '$(ONLY)')
+
+bindings-table: lib ## run the whole suite and write BINDINGS.md from what it has shown
+	@$(PYTHON) scripts/conformance.py --write
 
 lint: ## check form and types: gofmt, go vet, ruff, mypy, and the house rules of scripts/tidy.py
 	@$(PYTHON) scripts/lint.py

@@ -67,7 +67,7 @@ class Scenario:
             got = do(step)
         except knocker.KnockerError as caught:
             error = caught
-        except (TypeError, AttributeError, ValueError) as caught:
+        except Exception as caught:  # a fault of the binding is a difference, too
             self.differs(f"{where}: {type(caught).__name__}: {caught}")
         if self.verbose:
             print(f"{shown(raw)}\n  -> {error or shown(got)}")
