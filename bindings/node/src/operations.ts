@@ -171,13 +171,13 @@ export const OPERATIONS = {
     as_is<RetentionPass>(),
   ),
   /** Keeps to a policy from now on, in the background; one process of all that have the file open does the work. */
-  runRetention: write(
+  runRetention: read(
     "start_retention",
     (policy?: RetentionPolicy) => (policy === undefined ? {} : { policy: nestedOptions(policy) }),
     nothing,
   ),
   /** Ends what `runRetention` began; answers whether there was something to end. */
-  stopRetention: write("stop_retention", () => ({}), (reply) => reply.stopped as boolean),
+  stopRetention: read("stop_retention", () => ({}), (reply) => reply.stopped as boolean),
   /** Copies the database to `path` as it is at one moment, while receiving goes on. */
   backup: read("backup", (path: string) => ({ path }), nothing),
   /** Starts to collect what happens in this process; `pollHooks` takes it. `limit`: how many are kept. */

@@ -60,3 +60,16 @@ export async function codeOf(action) {
   }
   return null;
 }
+
+/** An inbox with a hundred handled events and one dead one. */
+export async function filled(t, options = {}) {
+  const inbox = inboxOf(t, { maxAttempts: 1, ...options });
+  inbox.registerHandler("orders", (event) => {
+    if (event.event_type === "bad") throw new Error("broken");
+  });
+  for (let n = 0; n < 100; n++) receive(inbox, { n }, { eventType: "order.paid", dedupeKey: `k${n}` });
+  receive(inbox, {}, { eventType: "bad" });
+  inbox.receive({ endpoint: "orders", body: "?", headers: {} });
+  await inbox.runWorkerOnce();
+  return inbox;
+}
