@@ -16,7 +16,7 @@ func addEndpoint(i *inbox, r *abi.AddEndpointRequest) (any, error) {
 
 func endpointReply(e core.Endpoint) abi.Endpoint {
 	return abi.Endpoint{
-		ID: e.ID, Name: e.Name, Path: e.Path, Provider: abi.NullText(e.Provider), Enabled: e.Enabled, CreatedAt: e.CreatedAt,
+		ID: e.ID, Name: e.Name, Path: e.Path, Provider: abi.NullText(e.Provider), Enabled: e.Enabled, Paused: e.Paused, CreatedAt: e.CreatedAt,
 	}
 }
 
@@ -37,6 +37,16 @@ func enableEndpoint(i *inbox, r *abi.EnableRequest) (any, error) {
 
 func disableEndpoint(i *inbox, r *abi.EnableRequest) (any, error) {
 	e, err := i.core.SetEndpointEnabled(calledFrom(r.Caller), r.Name, false)
+	return endpointReply(e), err
+}
+
+func pauseEndpoint(i *inbox, r *abi.EnableRequest) (any, error) {
+	e, err := i.core.SetEndpointPaused(calledFrom(r.Caller), r.Name, true)
+	return endpointReply(e), err
+}
+
+func resumeEndpoint(i *inbox, r *abi.EnableRequest) (any, error) {
+	e, err := i.core.SetEndpointPaused(calledFrom(r.Caller), r.Name, false)
 	return endpointReply(e), err
 }
 

@@ -91,6 +91,26 @@ func listAttempts(i *inbox, r *abi.EventIDRequest) (any, error) {
 	})}, err
 }
 
-func stats(i *inbox, _ *abi.Nothing) (any, error) {
-	return i.core.Stats(background())
+func stats(i *inbox, r *abi.StatsRequest) (any, error) {
+	return i.core.Stats(background(), r.Endpoint...)
+}
+
+func statsByEndpoint(i *inbox, r *abi.PageRequest) (any, error) {
+	list, cursor, err := i.core.StatsByEndpoint(background(), r.Limit, r.Cursor)
+	return abi.EndpointStatsReply{Endpoints: each(list, func(s core.EndpointStats) abi.EndpointStats {
+		return abi.EndpointStats{
+			Name: s.Name, Provider: abi.NullText(s.Provider), Enabled: s.Enabled, Paused: s.Paused, Events: s.Events, Orphans: s.Orphans,
+			LastReceivedAt: abi.NullInteger(s.LastReceivedAt),
+		}
+	}), Cursor: abi.NullText(cursor)}, err
+}
+
+func listRunning(i *inbox, r *abi.ListRunningRequest) (any, error) {
+	list, cursor, err := i.core.ListRunning(background(), r.Endpoint, r.Limit, r.Cursor)
+	return abi.RunningReply{Running: each(list, func(j core.Running) abi.Running {
+		return abi.Running{
+			JobID: j.JobID, EventID: j.EventID, Endpoint: j.Endpoint, EventType: abi.NullText(j.EventType), WorkerID: j.WorkerID,
+			Attempt: j.Attempt, Since: abi.NullInteger(j.Since), LeaseLeftS: j.LeaseLeft,
+		}
+	}), Cursor: abi.NullText(cursor)}, err
 }

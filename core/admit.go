@@ -18,9 +18,9 @@ func payloadOf(text string) payload {
 }
 
 // admit decides, in the claim's transaction, what happens to a claimed job: it
-// becomes a step, or is settled here (nil) because its event is done or gone or
-// nobody handles it.
-func (w *Worker) admit(c *sqlite.Conn, j queue.Job) (*claim, error) {
+// becomes a step, or is settled here (nil) because its event is done or gone, its
+// endpoint is paused or nobody handles it.
+func (w *Worker) admit(c *sqlite.Conn, j queue.Job, paused map[int64]bool) (*claim, error) {
 	p := payloadOf(j.Payload)
 	rows, err := c.Query(`SELECT e.status, coalesce(e.event_type, ''), p.name, e.endpoint_id FROM main.knocker_events e
 		JOIN main.knocker_endpoints p ON p.id = e.endpoint_id WHERE e.id = ?`, p.event)
@@ -29,6 +29,10 @@ func (w *Worker) admit(c *sqlite.Conn, j queue.Job) (*claim, error) {
 	}
 	if !rows.Next() || rows.Text(0) == StatusHandled || rows.Text(0) == StatusIgnored {
 		return nil, queue.Cancel(c, j.ID)
+	}
+	if key := (queue.Key{ID: j.ID, WorkerID: w.id, Attempts: j.Attempts}); paused[rows.Int(3)] {
+		_, err := queue.Park(c, key, w.e.parkedQueue(rows.Int(3)))
+		return nil, err
 	}
 	eventType, name := rows.Text(1), rows.Text(2)
 	endpoint := w.e.endpoints.get(name)

@@ -71,7 +71,7 @@ func (t *endpoints) byID(id int64) *endpointState {
 	return nil
 }
 
-const endpointColumns = "id, name, path, coalesce(provider, ''), enabled, created_at"
+const endpointColumns = "id, name, path, coalesce(provider, ''), enabled, created_at, paused"
 
 type row interface {
 	Int(int) int64
@@ -79,7 +79,7 @@ type row interface {
 }
 
 func scanEndpoint(r row) Endpoint {
-	return Endpoint{ID: r.Int(0), Name: r.Text(1), Path: r.Text(2), Provider: r.Text(3), Enabled: r.Int(4) != 0, CreatedAt: r.Int(5)}
+	return Endpoint{ID: r.Int(0), Name: r.Text(1), Path: r.Text(2), Provider: r.Text(3), Enabled: r.Int(4) != 0, CreatedAt: r.Int(5), Paused: r.Int(6) != 0}
 }
 
 // endpoint returns what is known of a name, from memory or from the file.
@@ -261,7 +261,7 @@ func (e *engine) saveEndpoint(ctx context.Context, s *endpointState, keepProvide
 			return err
 		}
 		old := scanEndpoint(rows)
-		s.ID, s.CreatedAt = old.ID, old.CreatedAt
+		s.ID, s.CreatedAt, s.Paused = old.ID, old.CreatedAt, old.Paused
 		if keepProvider {
 			s.Provider = old.Provider
 		}
@@ -297,20 +297,25 @@ func (i *Inbox) ListEndpoints(_ context.Context, limit int, cursor string) (list
 	if limit, err = pageLimit(limit); err != nil {
 		return nil, "", err
 	}
-	err = i.e.read(func(c *sqlite.Conn) error {
-		rows, err := c.Query("SELECT "+endpointColumns+" FROM main.knocker_endpoints WHERE name > ? ORDER BY name LIMIT ?", cursor, limit)
-		if err != nil {
-			return err
-		}
-		for rows.Next() {
-			list = append(list, scanEndpoint(rows))
-		}
-		return nil
+	err = i.e.read(func(c *sqlite.Conn) (err error) {
+		list, err = endpointPage(c, limit, cursor)
+		return err
 	})
 	if len(list) == limit {
 		next = list[limit-1].Name
 	}
 	return list, next, err
+}
+
+func endpointPage(c *sqlite.Conn, limit int, after string) (list []Endpoint, err error) {
+	rows, err := c.Query("SELECT "+endpointColumns+" FROM main.knocker_endpoints WHERE name > ? ORDER BY name LIMIT ?", after, limit)
+	if err != nil {
+		return nil, err
+	}
+	for rows.Next() {
+		list = append(list, scanEndpoint(rows))
+	}
+	return list, nil
 }
 
 // SetEndpointEnabled turns receiving on or off.
@@ -321,7 +326,7 @@ func (i *Inbox) SetEndpointEnabled(ctx context.Context, name string, enabled boo
 	err := i.e.write(ctx, func(c *sqlite.Conn) error {
 		r, err := c.Exec("UPDATE main.knocker_endpoints SET enabled = ? WHERE name = ?", enabled, name)
 		if err == nil && r.Changes == 0 {
-			return fail(CodeUnknownEndpoint, "no endpoint is named %q", name)
+			return unknownEndpoint(c, name)
 		}
 		return err
 	})

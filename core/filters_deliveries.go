@@ -132,7 +132,7 @@ func found(c *sqlite.Conn, index, column, partial string, of func(endpoint int64
 		return "(SELECT json_array(endpoint_id, " + column + ") " + from + where + order
 	}
 	const id, value = "json_extract(pairs.pair, '$[0]')", "json_extract(pairs.pair, '$[1]')"
-	rows, err := c.Query(`WITH RECURSIVE pairs(pair) AS (SELECT ` + pair("") + `
+	rows, err := c.Query(`WITH RECURSIVE pairs(pair) AS (SELECT ` + pair(" AND endpoint_id > 0") + `
 		UNION ALL SELECT coalesce(
 			` + pair(" AND endpoint_id = "+id+" AND "+column+" > ifnull("+value+", -1)") + `,
 			` + pair(" AND endpoint_id > "+id) + `) FROM pairs WHERE pairs.pair IS NOT NULL)

@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 
 	"github.com/knocker-dev/knocker/core/sqlite"
@@ -37,36 +38,187 @@ func (n *counters) snapshot() map[string]int64 {
 }
 
 // Stats counts what is in the file, in one consistent read, and what this
-// process did.
-func (i *Inbox) Stats(_ context.Context) (Stats, error) {
+// process did. With endpoints it counts what is theirs. Errors:
+// invalid_argument, unknown_endpoint.
+func (i *Inbox) Stats(_ context.Context, endpoints ...string) (Stats, error) {
 	out := Stats{Events: map[string]int64{}, Orphans: map[string]int64{}}
 	if err := i.usable(); err != nil {
 		return out, err
 	}
+	if err := checkChoices("endpoint", endpoints); err != nil {
+		return out, err
+	}
 	out.Process = i.e.counters.snapshot()
 	err := i.e.snapshot(func(c *sqlite.Conn) error {
-		if err := countBy(c, out.Events, "SELECT status, count(*) FROM main.knocker_events GROUP BY status"); err != nil {
-			return err
-		}
-		if err := countBy(c, out.Orphans, "SELECT kind, count(*) FROM main.knocker_deliveries WHERE event_id IS NULL GROUP BY kind"); err != nil {
-			return err
-		}
-		rows, err := c.Query(`SELECT (SELECT count(*) FROM main.knocker_deliveries),
-			(SELECT count(*) FROM main._honker_live WHERE queue = ?1 AND state = 'pending' AND run_at <= ?2),
-			(SELECT count(*) FROM main._honker_live WHERE queue = ?1 AND state = 'pending' AND run_at > ?2),
-			(SELECT count(*) FROM main._honker_live WHERE queue = ?1 AND state = 'processing'),
-			(SELECT count(*) FROM main._honker_dead WHERE queue = ?1),
-			(SELECT count(*) FROM main.knocker_events WHERE delivery_id IS NOT NULL)`, i.e.options.QueueName, i.e.now().Unix())
+		of, err := endpointIDs(c, endpoints)
 		if err != nil {
 			return err
 		}
-		rows.Next()
-		out.Deliveries, out.JobsReady, out.JobsLater, out.JobsHeld, out.JobsDead = rows.Int(0), rows.Int(1), rows.Int(2), rows.Int(3), rows.Int(4)
-		out.Duplicates = out.Deliveries - sum(out.Orphans) - rows.Int(5)
+		t := tally{e: i.e, c: c, out: &out, of: of, now: i.e.now().Unix()}
+		for _, count := range []func() error{t.rows, t.jobs, t.paused, t.stuck, t.left} {
+			if err := count(); err != nil {
+				return err
+			}
+		}
 		return nil
 	})
-	out.Duplicates = max(out.Duplicates, 0)
 	return out, err
+}
+
+// tally fills in Stats. Every number comes from an index that holds all it
+// needs; no table is read.
+type tally struct {
+	e   *engine
+	c   *sqlite.Conn
+	out *Stats
+	of  []int64 // endpoints; nil: all
+	now int64
+}
+
+// among narrows to the endpoints, by ?1.
+func (t *tally) among(column string) (where string, args []any) {
+	if t.of == nil {
+		return "", nil
+	}
+	return " AND " + column + " IN (SELECT value FROM json_each(?1))", []any{jsonList(t.of)}
+}
+
+func (t *tally) rows() error {
+	index := "knocker_events_status"
+	if t.of != nil {
+		index = "knocker_events_endpoint"
+	}
+	where, args := t.among("endpoint_id")
+	if err := countBy(t.c, t.out.Events, "SELECT status, count(*) FROM main.knocker_events INDEXED BY "+index+" WHERE 1"+where+" GROUP BY status", args...); err != nil {
+		return err
+	}
+	err := countBy(t.c, t.out.Orphans, "SELECT kind, count(*) FROM main.knocker_deliveries INDEXED BY knocker_deliveries_orphans WHERE event_id IS NULL"+where+" GROUP BY kind", args...)
+	if err != nil {
+		return err
+	}
+	where, args = t.among("d.endpoint_id")
+	if t.out.Deliveries, err = number(t.c, "SELECT count(*) FROM main.knocker_deliveries d WHERE 1"+where, args...); err != nil {
+		return err
+	}
+	// Each event has one delivery of its own, but the events of one batch share
+	// it; every further delivery, or item of one, is a duplicate.
+	links := "main.knocker_delivery_events l"
+	if t.of != nil {
+		links += " CROSS JOIN main.knocker_deliveries d ON d.id = l.delivery_id"
+	}
+	batches, err := number(t.c, "SELECT count(*) FROM (SELECT 1 FROM "+links+" WHERE 1"+where+" GROUP BY l.delivery_id)", args...)
+	if err != nil {
+		return err
+	}
+	items, err := number(t.c, "SELECT count(*) FROM "+links+" WHERE 1"+where, args...)
+	t.out.Duplicates = max(t.out.Deliveries-sum(t.out.Orphans)-sum(t.out.Events)+items-batches, 0)
+	return err
+}
+
+func (t *tally) jobs() (err error) {
+	if t.of != nil {
+		t.out.JobsDead = t.out.Events[StatusDead]
+		return t.jobsOf(jsonList(t.of), func(queue, state string, due bool, count int64) {
+			switch {
+			case queue != t.e.options.QueueName:
+			case state == "processing":
+				t.out.JobsHeld += count
+			case due:
+				t.out.JobsReady += count
+			default:
+				t.out.JobsLater += count
+			}
+		})
+	}
+	rows, err := t.c.Query(`SELECT
+		(SELECT count(*) FROM main._honker_live INDEXED BY _honker_live_pending_deadline WHERE queue = ?1 AND state = 'pending' AND run_at <= ?2),
+		(SELECT count(*) FROM main._honker_live INDEXED BY _honker_live_pending_deadline WHERE queue = ?1 AND state = 'pending' AND run_at > ?2),
+		(SELECT count(*) FROM main._honker_live INDEXED BY _honker_live_processing_deadline WHERE queue = ?1 AND state = 'processing'),
+		(SELECT count(*) FROM main._honker_dead WHERE queue = ?1)`, t.e.options.QueueName, t.now)
+	if err != nil {
+		return err
+	}
+	rows.Next()
+	t.out.JobsReady, t.out.JobsLater, t.out.JobsHeld, t.out.JobsDead = rows.Int(0), rows.Int(1), rows.Int(2), rows.Int(3)
+	return nil
+}
+
+// jobsOf counts the jobs of the endpoints' waiting events.
+func (t *tally) jobsOf(endpoints string, each func(queue, state string, due bool, count int64)) error {
+	rows, err := t.c.Query(`SELECT j.queue, j.state, j.run_at <= ?2, count(*)
+		FROM main.knocker_events e INDEXED BY knocker_events_endpoint CROSS JOIN main._honker_live j ON j.id = e.job_id
+		WHERE e.endpoint_id IN (SELECT value FROM json_each(?1)) AND e.status IN ('received', 'processing', 'failed')
+		GROUP BY j.queue, j.state, j.run_at <= ?2`, endpoints, t.now)
+	if err != nil {
+		return err
+	}
+	for rows.Next() {
+		each(rows.Text(0), rows.Text(1), rows.Int(2) != 0, rows.Int(3))
+	}
+	return nil
+}
+
+// paused tells the jobs of paused endpoints from those that a worker would
+// take: some of them a worker has parked already.
+func (t *tally) paused() error {
+	paused, err := pausedEndpoints(t.c)
+	if err != nil {
+		return err
+	}
+	var of []int64
+	for id := range paused {
+		if t.of == nil || slices.Contains(t.of, id) {
+			of = append(of, id)
+		}
+	}
+	if len(of) == 0 {
+		return nil
+	}
+	return t.jobsOf(jsonList(of), func(queue, state string, due bool, count int64) {
+		if state != "pending" {
+			return
+		}
+		t.out.JobsPaused += count
+		switch {
+		case queue != t.e.options.QueueName:
+		case due:
+			t.out.JobsReady -= count
+		default:
+			t.out.JobsLater -= count
+		}
+	})
+}
+
+func (t *tally) stuck() (err error) {
+	index := "knocker_events_status"
+	if t.of != nil {
+		index = "knocker_events_endpoint"
+	}
+	where, args := t.among("x.endpoint_id")
+	t.out.Stuck, err = number(t.c, "SELECT count(*) FROM main.knocker_events x INDEXED BY "+index+" WHERE x.status = 'received'"+where+" AND "+stuckEvent, args...)
+	return err
+}
+
+// left counts the jobs that a worker has given back because nobody handles
+// them: they have run no attempt and yet stand a few seconds in the future.
+func (t *tally) left() (err error) {
+	var of any
+	if t.of != nil {
+		of = jsonList(t.of)
+	}
+	t.out.UnhandledLeft, err = number(t.c, `SELECT count(*) FROM main._honker_live j INDEXED BY _honker_live_pending_deadline
+		CROSS JOIN main.knocker_events e ON e.id = json_extract(j.payload, '$.event_id')
+		WHERE j.queue = ?2 AND j.state = 'pending' AND j.run_at > ?3 AND j.run_at <= ?4 AND j.attempts = 0 AND j.run_at > j.created_at
+		AND (?1 IS NULL OR e.endpoint_id IN (SELECT value FROM json_each(?1)))`, of, t.e.options.QueueName, t.now-leaveFor, t.now+leaveFor+1)
+	return err
+}
+
+func number(c *sqlite.Conn, sql string, args ...any) (int64, error) {
+	rows, err := c.Query(sql, args...)
+	if err != nil || !rows.Next() {
+		return 0, err
+	}
+	return rows.Int(0), nil
 }
 
 func sum(m map[string]int64) (total int64) {
@@ -76,8 +228,8 @@ func sum(m map[string]int64) (total int64) {
 	return total
 }
 
-func countBy(c *sqlite.Conn, into map[string]int64, sql string) error {
-	rows, err := c.Query(sql)
+func countBy(c *sqlite.Conn, into map[string]int64, sql string, args ...any) error {
+	rows, err := c.Query(sql, args...)
 	if err != nil {
 		return err
 	}

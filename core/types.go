@@ -23,6 +23,7 @@ type Endpoint struct {
 	Path      string `json:"path"`     // a label for people
 	Provider  string `json:"provider"` // empty: none stored
 	Enabled   bool   `json:"enabled"`
+	Paused    bool   `json:"paused"`     // received and queued as ever, but no worker claims
 	CreatedAt int64  `json:"created_at"` // Unix seconds
 }
 
@@ -179,7 +180,23 @@ type Stats struct {
 	JobsLater  int64            `json:"jobs_later"`
 	JobsHeld   int64            `json:"jobs_held"`
 	JobsDead   int64            `json:"jobs_dead"`
-	Process    map[string]int64 `json:"process"` // counters of this process
+	JobsPaused int64            `json:"jobs_paused"` // of paused endpoints; neither ready nor later
+	Stuck      int64            `json:"stuck"`       // received events whose job is gone: requeue them
+	// UnhandledLeft is how many jobs workers have given back just now, because
+	// nobody handles them (the endpoint's unhandled is "leave").
+	UnhandledLeft int64            `json:"unhandled_left"`
+	Process       map[string]int64 `json:"process"` // counters of this process
+}
+
+// EndpointStats counts what is in the file of one endpoint.
+type EndpointStats struct {
+	Name           string
+	Provider       string
+	Enabled        bool
+	Paused         bool
+	Events         map[string]int64 // by status
+	Orphans        int64
+	LastReceivedAt int64 // of the latest delivery; 0: none
 }
 
 // HandlerParams registers a handler's place; the function stays with the caller.

@@ -178,7 +178,7 @@ func (w *Worker) untilDue() time.Duration {
 	}
 	var due int64
 	err := w.e.read(func(c *sqlite.Conn) (err error) {
-		due, err = queue.NextDue(c, w.e.options.QueueName)
+		due, err = w.e.nextDue(c)
 		return err
 	})
 	if err != nil || due == 0 {
@@ -281,7 +281,7 @@ func (w *Worker) keepPace(took time.Duration) {
 func (w *Worker) claim(ctx context.Context) (bool, error) {
 	var due int64
 	err := w.e.read(func(c *sqlite.Conn) (err error) {
-		due, err = queue.NextDue(c, w.e.options.QueueName)
+		due, err = w.e.nextDue(c)
 		return err
 	})
 	if err != nil || due == 0 || due > w.e.now().Unix() {
@@ -291,6 +291,10 @@ func (w *Worker) claim(ctx context.Context) (bool, error) {
 	settled := false
 	err = w.e.transact(ctx, (*engine).handlersConn, func(c *sqlite.Conn) error {
 		found, settled = nil, false
+		paused, err := w.e.takeBack(c)
+		if err != nil {
+			return err
+		}
 		where, args := w.endpointFilter()
 		claimed, exhausted, err := queue.Claim(c, queue.ClaimParams{Queue: w.e.options.QueueName, WorkerID: w.id,
 			Limit: w.claimSize(), Lease: w.lease, Now: w.e.now(), Where: where, WhereArgs: args})
@@ -304,7 +308,7 @@ func (w *Worker) claim(ctx context.Context) (bool, error) {
 			}
 		}
 		for _, j := range claimed {
-			k, err := w.admit(c, j)
+			k, err := w.admit(c, j, paused)
 			if err != nil {
 				return err
 			}

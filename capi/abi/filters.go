@@ -51,3 +51,49 @@ type ListDeliveriesRequest struct {
 	Bodies bool `json:"bodies"`
 	PageRequest
 }
+
+// StatsRequest narrows what is counted.
+type StatsRequest struct {
+	Endpoint Texts `json:"endpoint"`
+}
+
+// EndpointStats counts what is in the file of one endpoint.
+type EndpointStats struct {
+	Name           string           `json:"name"`
+	Provider       NullText         `json:"provider"`
+	Enabled        bool             `json:"enabled"`
+	Paused         bool             `json:"paused"`
+	Events         map[string]int64 `json:"events"`
+	Orphans        int64            `json:"orphans"`
+	LastReceivedAt NullInteger      `json:"last_received_at"`
+}
+
+// EndpointStatsReply is one page of endpoints' counts, by name.
+type EndpointStatsReply struct {
+	Endpoints []EndpointStats `json:"endpoints"`
+	Cursor    NullText        `json:"cursor"`
+}
+
+// ListRunningRequest asks for the jobs that workers hold.
+type ListRunningRequest struct {
+	Endpoint string `json:"endpoint"`
+	PageRequest
+}
+
+// Running is a job that a worker holds.
+type Running struct {
+	JobID      int64       `json:"job_id"`
+	EventID    int64       `json:"event_id"`
+	Endpoint   string      `json:"endpoint"`
+	EventType  NullText    `json:"event_type"`
+	WorkerID   string      `json:"worker_id"`
+	Attempt    int         `json:"attempt"`
+	Since      NullInteger `json:"since"`
+	LeaseLeftS int64       `json:"lease_left_s"`
+}
+
+// RunningReply is one page of running jobs, by job id.
+type RunningReply struct {
+	Running []Running `json:"running"`
+	Cursor  NullText  `json:"cursor"`
+}

@@ -182,7 +182,7 @@ type NameRequest struct {
 	Name string `json:"name" required:"true"`
 }
 
-// EnableRequest names an endpoint to enable or disable.
+// EnableRequest names an endpoint to enable, disable, pause or resume.
 type EnableRequest struct {
 	Name string `json:"name" required:"true"`
 	Caller
@@ -213,6 +213,7 @@ type Endpoint struct {
 	Path      string   `json:"path"`
 	Provider  NullText `json:"provider"`
 	Enabled   bool     `json:"enabled"`
+	Paused    bool     `json:"paused"`
 	CreatedAt int64    `json:"created_at"`
 }
 

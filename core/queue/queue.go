@@ -179,6 +179,20 @@ func GiveBack(c store.Conn, k Key, at time.Time) (bool, error) {
 		runAt, k.ID, k.WorkerID, k.Attempts))
 }
 
+// Park undoes a claim and moves the job to another queue: no attempt counts.
+func Park(c store.Conn, k Key, queue string) (bool, error) {
+	return one(c.Exec("UPDATE main._honker_live SET queue = ?, state = 'pending', worker_id = NULL, claim_expires_at = NULL, attempts = attempts - 1"+held,
+		queue, k.ID, k.WorkerID, k.Attempts))
+}
+
+// Move takes up to limit pending jobs of one queue to another, the first ones
+// first.
+func Move(c store.Conn, from, to string, limit int) error {
+	_, err := c.Exec(`UPDATE main._honker_live SET queue = ? WHERE id IN (SELECT id FROM main._honker_live INDEXED BY _honker_live_claim
+		WHERE queue = ? AND state IN ('pending', 'processing') AND state = 'pending' ORDER BY priority DESC, run_at, id LIMIT ?)`, to, from, limit)
+	return err
+}
+
 // Fail moves a claimed job to the dead table.
 func Fail(c store.Conn, k Key, reason string, now time.Time) (bool, error) {
 	ok, err := Held(c, k)

@@ -16,6 +16,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -351,6 +352,10 @@ func (c *Conn) remember(sql string, s *statement) {
 	c.order = append(c.order, sql)
 	c.statements[sql] = s
 }
+
+// Statements lists the statements that the connection keeps prepared, oldest
+// first: so a test can ask for the plan of all that a call has run.
+func (c *Conn) Statements() []string { return slices.Clone(c.order) }
 
 func (c *Conn) result() store.Result {
 	return store.Result{Changes: int64(c.c.changes), LastInsertID: int64(c.c.last_rowid)}

@@ -17,7 +17,7 @@ CREATE TABLE IF NOT EXISTS knocker_endpoints (
   paused     INTEGER NOT NULL DEFAULT 0
 );
 -- Each claim asks which endpoints are paused: mostly none of thousands.
-CREATE INDEX IF NOT EXISTS knocker_endpoints_paused ON knocker_endpoints (id) WHERE paused <> 0;
+CREATE INDEX IF NOT EXISTS knocker_endpoints_paused ON knocker_endpoints (paused) WHERE paused = 1;
 
 -- delivery_id is the canonical delivery, whose body, headers and query the
 -- event shows; job_id is its queue row while it has one.
@@ -84,7 +84,7 @@ CREATE TABLE IF NOT EXISTS knocker_deliveries (
 CREATE INDEX IF NOT EXISTS knocker_deliveries_event
   ON knocker_deliveries (event_id, received_at) WHERE event_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS knocker_deliveries_orphans
-  ON knocker_deliveries (endpoint_id, kind, received_at) WHERE event_id IS NULL;
+  ON knocker_deliveries (endpoint_id, kind, event_id, received_at) WHERE event_id IS NULL;
 CREATE INDEX IF NOT EXISTS knocker_deliveries_endpoint ON knocker_deliveries (endpoint_id, signature_valid, received_at);
 CREATE INDEX IF NOT EXISTS knocker_deliveries_type ON knocker_deliveries (event_type, received_at) WHERE event_type IS NOT NULL;
 CREATE INDEX IF NOT EXISTS knocker_deliveries_provider ON knocker_deliveries (provider_delivery_id)
