@@ -381,12 +381,10 @@ defmodule KnockerSqlite do
   def sign(arguments) do
     with :ok <- Library.load(),
          {:ok, given} <- Arguments.named(arguments) do
-      {body, given} = Map.pop(given, "body", "")
-
-      request =
-        given |> Arguments.endpoint() |> Map.put("body_base64", body |> IO.iodata_to_binary() |> Base.encode64())
-
-      Operation.call(nil, "sign", request)
+      {body, given} = Map.pop(given, "body")
+      {raw, _} = Arguments.body(body)
+      given = if body, do: Map.put(given, "body_base64", Base.encode64(raw)), else: given
+      Operation.call(nil, "sign", Arguments.endpoint(given))
     end
   end
 

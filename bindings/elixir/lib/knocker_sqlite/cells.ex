@@ -68,4 +68,9 @@ defmodule KnockerSqlite.Cells do
   def decode(%{"blob" => base64}), do: Base.decode64!(base64)
   def decode(%{"text" => base64}), do: Base.decode64!(base64)
   def decode(plain), do: plain
+
+  @doc "A cell as a value; a blob as a parameter would be written."
+  @spec decode_tagged(term()) :: term()
+  def decode_tagged(%{"blob" => base64}), do: {:blob, Base.decode64!(base64)}
+  def decode_tagged(cell), do: decode(cell)
 end

@@ -2,7 +2,7 @@ defmodule KnockerSqlite.Tx do
   @moduledoc """
   The transaction that a handler writes in.
 
-  It opens at the first `execute/3` or `query/3` and is committed together with "handled" when the handler returns;
+  It opens at the first `execute/3` or `query/4` and is committed together with "handled" when the handler returns;
   when the handler fails, all of it is rolled back. It may stay open for `max_transaction_s` (defaults to 3 seconds),
   so do slow work before its first use. One statement a call. SAVEPOINT is allowed; BEGIN, COMMIT, ROLLBACK, ATTACH,
   TEMP objects, PRAGMAs that set something and writes to `knocker_*` are `:forbidden_in_handler`.
@@ -73,17 +73,21 @@ defmodule KnockerSqlite.Tx do
 
   @doc """
   Runs a query: `{:ok, %{"columns" => [name], "rows" => [[value]]}}`. Errors as for `execute/3`.
+
+  With `blobs: :tagged` blobs come back as `{:blob, binary}`, so that they can be told from text.
   """
-  @spec query(t(), String.t(), params()) :: {:ok, %{String.t() => list()}} | {:error, Error.t()}
-  def query(tx, sql, params \\ []) do
+  @spec query(t(), String.t(), params(), keyword()) :: {:ok, %{String.t() => list()}} | {:error, Error.t()}
+  def query(tx, sql, params \\ [], options \\ []) do
+    decode = if options[:blobs] == :tagged, do: &Cells.decode_tagged/1, else: &Cells.decode/1
+
     with {:ok, reply} <- run(tx, "query", sql, params) do
-      {:ok, Map.update!(reply, "rows", fn rows -> for row <- rows, do: Enum.map(row, &Cells.decode/1) end)}
+      {:ok, Map.update!(reply, "rows", fn rows -> for row <- rows, do: Enum.map(row, decode) end)}
     end
   end
 
-  @doc "As `query/3`, but returns the result or raises `KnockerSqlite.Error`."
-  @spec query!(t(), String.t(), params()) :: %{String.t() => list()}
-  def query!(tx, sql, params \\ []), do: tx |> query(sql, params) |> Error.unwrap!()
+  @doc "As `query/4`, but returns the result or raises `KnockerSqlite.Error`."
+  @spec query!(t(), String.t(), params(), keyword()) :: %{String.t() => list()}
+  def query!(tx, sql, params \\ [], options \\ []), do: tx |> query(sql, params, options) |> Error.unwrap!()
 
   @doc "Runs a query and returns its rows as maps with text keys. Raises `KnockerSqlite.Error`."
   @spec all!(t(), String.t(), params()) :: [%{String.t() => term()}]
