@@ -11,6 +11,13 @@ import (
 // Endpoint is a named place that receives webhooks of one provider.
 type Endpoint = core.Endpoint
 
+// Provider describes a sender that endpoints can be configured for: how it
+// signs, what its identity is, its options.
+type Provider = provider.Definition
+
+// Providers lists all providers; docs/providers.md has the same.
+func Providers() []Provider { return provider.All() }
+
 // AddEndpointParams describes an endpoint. It is enabled unless Disabled.
 // Secrets and options stay in this process's memory; the file keeps name, path,
 // provider and whether it is enabled.

@@ -3,6 +3,7 @@ package knockersqlite
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/knocker-dev/knocker/core"
 )
@@ -42,6 +43,8 @@ type ReceiveParams struct {
 	DedupeKey          string // wins over the endpoint's event key and the provider's identity
 	QueueName          string
 	MaxAttempts        int
+
+	Timeout time.Duration // bound on the wait for the writer. Defaults to the inbox's ReceiveTimeout.
 }
 
 // Receive verifies one request, stores it, and answers once it is on disk. A
@@ -62,7 +65,7 @@ func (i *Inbox) ReceiveContext(ctx context.Context, p ReceiveParams) (Result, er
 		Endpoint: p.Endpoint, Method: p.Method, Body: p.Body, Headers: headers, Query: query, URL: p.URL, BodyConsumed: p.BodyConsumed,
 		Provider: p.Provider, Secrets: p.Secrets, ProviderOptions: p.ProviderOptions,
 		ProviderEventID: p.ProviderEventID, ProviderDeliveryID: p.ProviderDeliveryID, EventType: p.EventType,
-		DedupeKey: p.DedupeKey, QueueName: p.QueueName, MaxAttempts: p.MaxAttempts,
+		DedupeKey: p.DedupeKey, QueueName: p.QueueName, MaxAttempts: p.MaxAttempts, TimeoutMilliseconds: p.Timeout.Milliseconds(),
 	})
 }
 
@@ -85,6 +88,8 @@ type IngestParams struct {
 	DedupeKey          string // wins over the endpoint's event key
 	QueueName          string
 	MaxAttempts        int
+
+	Timeout time.Duration // bound on the wait for the writer. Defaults to the inbox's ReceiveTimeout.
 }
 
 // Ingest stores a request without verifying it: the trusted door, never for
@@ -98,7 +103,7 @@ func (i *Inbox) Ingest(ctx context.Context, p IngestParams) (Result, error) {
 		Ingest: true, SignatureValid: p.SignatureValid, SignatureError: p.SignatureError,
 		Endpoint: p.Endpoint, Method: p.Method, Body: p.Body, Headers: headers, Query: query,
 		ProviderEventID: p.ProviderEventID, ProviderDeliveryID: p.ProviderDeliveryID, EventType: p.EventType,
-		DedupeKey: p.DedupeKey, QueueName: p.QueueName, MaxAttempts: p.MaxAttempts,
+		DedupeKey: p.DedupeKey, QueueName: p.QueueName, MaxAttempts: p.MaxAttempts, TimeoutMilliseconds: p.Timeout.Milliseconds(),
 	})
 }
 

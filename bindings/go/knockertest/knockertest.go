@@ -4,7 +4,9 @@
 package knockertest
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -13,6 +15,7 @@ import (
 	"time"
 
 	knockersqlite "github.com/knocker-dev/knocker/bindings/go"
+	"github.com/knocker-dev/knocker/core/provider"
 	"github.com/knocker-dev/knocker/core/providertest"
 )
 
@@ -22,18 +25,39 @@ type Option = providertest.Option
 
 // Sign returns the headers that the provider would send with this body at this
 // time. secret is what the endpoint is configured with; for a provider with an
-// asymmetric key it is the private key. An error names an unknown provider, or
-// one that signs inside the body or the URL: use providertest.SignRequest.
+// asymmetric key it is the private key. Errors: unknown_provider, and
+// invalid_argument for one that signs inside the body: use SignRequest.
 func Sign(provider, secret string, body []byte, at time.Time, options ...Option) (http.Header, error) {
-	signed, err := providertest.Sign(provider, secret, body, at, options...)
+	signed, err := SignRequest(provider, secret, body, at, options...)
 	if err != nil {
 		return nil, err
 	}
-	header := make(http.Header, len(signed))
-	for name, value := range signed {
+	if !bytes.Equal(signed.Body, body) {
+		return nil, &knockersqlite.Error{Code: "invalid_argument", Message: "provider " + provider + " signs inside the body: use SignRequest"}
+	}
+	header := make(http.Header, len(signed.Headers))
+	for name, value := range signed.Headers {
 		header.Set(name, value)
 	}
 	return header, nil
+}
+
+// SignRequest is Sign for every provider: send the method, URL, headers and body
+// that it answers. Errors: unknown_provider, invalid_argument.
+func SignRequest(name, secret string, body []byte, at time.Time, options ...Option) (providertest.Request, error) {
+	if _, known := provider.Lookup(name); !known {
+		problem := &knockersqlite.Error{Code: "unknown_provider", Message: fmt.Sprintf("No provider is named %q.", name)}
+		if near := provider.Suggest(name); near != "" {
+			problem.Message += fmt.Sprintf(" Did you mean %q?", near)
+			problem.Details = map[string]any{"suggestion": near}
+		}
+		return providertest.Request{}, problem
+	}
+	signed, err := providertest.SignRequest(name, secret, body, at, options...)
+	if err != nil {
+		return signed, &knockersqlite.Error{Code: "invalid_argument", Message: "The request can't be signed: " + err.Error(), Cause: err}
+	}
+	return signed, nil
 }
 
 // Inbox is an inbox for one test. Its clock stands still until the test moves it.

@@ -3,6 +3,7 @@ package knockertest_test
 import (
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -69,10 +70,13 @@ func TestClock(t *testing.T) {
 
 // What can't be signed says so.
 func TestSignErrors(t *testing.T) {
-	if _, err := knockertest.Sign("no such sender", "s", nil, time.Now()); err == nil {
-		t.Error("an unknown provider was signed for")
+	if _, err := knockertest.Sign("strpe", "s", nil, time.Now()); !errors.Is(err, knockersqlite.ErrUnknownProvider) || !strings.Contains(err.Error(), "stripe") {
+		t.Error(err)
 	}
-	if _, err := knockertest.Sign("mailgun", "s", []byte(`{}`), time.Now()); err == nil {
-		t.Error("a signature in the body was lost")
+	if _, err := knockertest.Sign("mailgun", "s", []byte(`{}`), time.Now()); !errors.Is(err, knockersqlite.ErrInvalidArgument) {
+		t.Error(err)
+	}
+	if signed, err := knockertest.SignRequest("mailgun", "s", []byte(`{}`), time.Now()); err != nil || string(signed.Body) == "{}" {
+		t.Error(signed, err)
 	}
 }
