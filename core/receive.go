@@ -61,6 +61,9 @@ func (i *Inbox) Receive(ctx context.Context, p ReceiveParams) (Result, error) {
 	if err := ctx.Err(); err != nil {
 		return Result{}, fromGate(err)
 	}
+	if p.TimeoutMilliseconds < 0 {
+		return Result{}, fail(CodeInvalidArgument, "timeout_ms must be above 0")
+	}
 	start := time.Now()
 	r, err := i.e.prepareReceipt(&p)
 	if err != nil {
