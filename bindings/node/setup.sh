@@ -12,6 +12,6 @@ if [ -d node_modules ] && [ "$(cat "$stamp" 2>/dev/null)" = "$state" ]; then
     exit 0
 fi
 echo "setup: npm packages in bindings/node, as its package-lock.json pins them"
-npm ci --silent --no-audit --no-fund
+npm ci --ignore-scripts --silent --no-audit --no-fund
 mkdir -p "$(dirname "$stamp")"
 echo "$state" >"$stamp"
