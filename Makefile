@@ -50,10 +50,10 @@ test: setup ## run every test; the last line is "N passed, N failed"
 	@$(PYTHON) scripts/test.py
 
 test-go: ## run the Go tests of all modules with the race detector (RUN=pattern)
-	@$(PYTHON) scripts/go_test.py -race -tags "$(GO_TAGS)" $(if $(RUN),-run '$(RUN)') $(MODULES)
+	@$(if $(RUN),,KNOCKER_REPORTS=build/tests) $(PYTHON) scripts/go_test.py -race -tags "$(GO_TAGS)" $(if $(RUN),-run '$(RUN)') $(MODULES)
 
 test-python: lib ## run the Python binding's tests
-	@cd bindings/python && $(CURDIR)/$(VENV)/python -m pytest
+	@cd bindings/python && $(CURDIR)/$(VENV)/python -m pytest --junitxml=$(CURDIR)/build/tests/python.xml
 
 conformance: lib ## run the conformance suite through every binding (ONLY=part of an id)
 	@$(PYTHON) scripts/conformance.py $(if $(ONLY),--only '$(ONLY)')

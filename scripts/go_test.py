@@ -3,14 +3,19 @@
 Prints one line a package, the output of what failed, and at the end
 `N passed, N failed`. A test with subtests is counted by its subtests. A package
 that can't be built, or that ends outside a test, counts as one failure.
+
+With KNOCKER_REPORTS=DIR in the environment the tests' names and outcomes go to
+DIR/go.txt (those of bindings/go) and DIR/core.txt, for scripts/conformance.py.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections import defaultdict
+from pathlib import Path
 from typing import Any, Dict, List, Set, Tuple
 
 TIMEOUT = "10m"
@@ -69,6 +74,16 @@ class Tally:
         parents = {(package, name.rpartition("/")[0]) for package, name in self.outcome}
         return [test for test in self.outcome if test not in parents]
 
+    def report(self, folder: Path) -> None:
+        """Leave the outcomes by name."""
+        folder.mkdir(parents=True, exist_ok=True)
+        names = {"pass": "passed", "fail": "failed", "skip": "skipped"}
+        lines: Dict[str, List[str]] = {"go": [], "core": []}
+        for (package, name), outcome in self.outcome.items():
+            lines["go" if "/bindings/go" in package else "core"].append(f"{names[outcome]} {name}\n")
+        for binding, listed in lines.items():
+            (folder / f"{binding}.txt").write_text("".join(listed), encoding="utf-8")
+
     def close(self) -> int:
         """Print the sum and answer the exit status."""
         counts: Dict[str, int] = defaultdict(int)
@@ -96,6 +111,8 @@ def main() -> int:
                 tally.add(json.loads(line))
             except ValueError:
                 sys.stdout.write(line)
+    if os.environ.get("KNOCKER_REPORTS"):
+        tally.report(Path(os.environ["KNOCKER_REPORTS"]))
     status = tally.close()
     return status or process.returncode
 
