@@ -16,7 +16,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Set
+from typing import Any, Dict, List, NamedTuple, Sequence, Set
 
 import conformance_coverage as coverage
 import conformance_table as table
@@ -28,13 +28,22 @@ TAGS = "sqlite_fts5 sqlite_math_functions sqlite_dbstat"
 #: What the C interface has, told by the core's runner.
 SURFACE = OUT / "surface.json"
 
-#: Binding -> its runner's command, run in the root. It gets --results FILE and maybe --only TEXT.
-RUNNERS: Dict[str, List[str]] = {
-    "core": [
-        *("go", "test", "-tags", TAGS, "-count=1", "-run", "^TestConformance$", "./capi"),
-        *("-args", "--surface", str(SURFACE)),
-    ],
-    "python": [str(ROOT / ".venv" / "bin" / "python"), "conformance/python/run.py"],
+
+class Runner(NamedTuple):
+    """A runner's command, run in the root (it gets --results FILE and maybe --only TEXT), and what make builds before."""
+
+    command: Sequence[str]
+    target: str = ""
+
+
+RUNNERS: Dict[str, Runner] = {
+    "core": Runner(
+        ["go", "test", "-tags", TAGS, "-count=1", "-run", "^TestConformance$", "./capi", "-args", "--surface", str(SURFACE)]
+    ),
+    "go": Runner(["go", "run", "-tags", TAGS, "./conformance/go"]),
+    "python": Runner([str(ROOT / ".venv" / "bin" / "python"), "conformance/python/run.py"]),
+    "node": Runner(["node", "bindings/node/conformance/run.mjs"], "node"),
+    "elixir": Runner(["bindings/elixir/conformance/run"]),
 }
 #: All bindings of the project. One without a runner is listed as not proven.
 BINDINGS = ("core", "go", "python", "node", "bun", "ruby", "elixir")
@@ -89,15 +98,24 @@ def run(binding: str, only: str) -> Ran:
     """Run one runner."""
     results = OUT / f"{binding}.json"
     results.unlink(missing_ok=True)
-    command = [*RUNNERS[binding], "--results", str(results), *(["--only", only] if only else [])]
+    runner = RUNNERS[binding]
+    command = [*runner.command, "--results", str(results), *(["--only", only] if only else [])]
+    build = ["make", "--no-print-directory", runner.target] if runner.target else ["true"]
     try:
-        done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=600)
+        done = start(build)
+        if done.returncode == 0:
+            done = start(command)
     except (OSError, subprocess.TimeoutExpired) as error:
         return Ran({}, str(error))
     if not results.exists():
         return Ran({}, done.stdout)
     document = json.loads(results.read_text(encoding="utf-8"))
     return Ran({item["id"]: item["status"] for item in document["results"]}, done.stdout)
+
+
+def start(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """Run a command in the root, with what it prints."""
+    return subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=600)
 
 
 def problems(suite: Suite, binding: str, only: str, ran: Ran) -> List[str]:

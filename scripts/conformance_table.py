@@ -80,10 +80,16 @@ def row_of(feature: Dict[str, Any], run: Run, reports: Dict[str, Optional[Dict[s
         ids += [name for name in status if recorded and name.startswith(recorded)]
         tests = feature.get("tests", {}).get(binding, [])
         tested = reports[binding] or {}
-        passed = [status.get(name) == "passed" for name in ids] + [tested.get(test, False) for test in tests]
+        passed = [status.get(name) == "passed" for name in ids] + [has_passed(tested, test) for test in tests]
         cells[binding] = "–" if not any(passed) else "yes" if all(passed) else "part"
         proof += [f"{binding}: {test}" for test in tests]
     return Row(feature["group"], feature["name"], feature["says"], cells, ", ".join(f"`{name}`" for name in proof))
+
+
+def has_passed(tested: Dict[str, bool], test: str) -> bool:
+    """Whether a named test has passed, in all its variants ("name[variant]", "name/variant")."""
+    found = [passed for name, passed in tested.items() if name == test or name.startswith((f"{test}[", f"{test}/"))]
+    return bool(found) and all(found)
 
 
 def not_yet(scenario: Dict[str, Any], binding: str) -> bool:

@@ -70,7 +70,21 @@ var calls = map[string]call{
 		list, err := i.ListAttempts(ctx, p.EventID)
 		return listed("attempts", list, "", err)
 	}),
-	"stats":   with(func(i *inbox, _ none) (any, error) { return answer(i.Stats(ctx)) }),
+	"pause_endpoint":  with(func(i *inbox, p named) (any, error) { return answer(i.PauseEndpoint(ctx, p.Name)) }),
+	"resume_endpoint": with(func(i *inbox, p named) (any, error) { return answer(i.ResumeEndpoint(ctx, p.Name)) }),
+	"list_running": with(func(i *inbox, p struct {
+		Endpoint string
+		Limit    int
+		Cursor   string
+	}) (any, error) {
+		list, cursor, err := i.ListRunning(ctx, p.Endpoint, p.Limit, p.Cursor)
+		return listed("running", list, cursor, err)
+	}),
+	"stats": with(func(i *inbox, p struct{ Endpoints []string }) (any, error) { return answer(i.Stats(ctx, p.Endpoints...)) }),
+	"stats_by_endpoint": with(func(i *inbox, p page) (any, error) {
+		list, cursor, err := i.ListStatsByEndpoint(ctx, p.Limit, p.Cursor)
+		return listed("endpoints", list, cursor, err)
+	}),
 	"ignore":  with(func(i *inbox, p ofEvent) (any, error) { return acted(p.EventID, i.Ignore(ctx, p.EventID)) }),
 	"replay":  with(func(i *inbox, p ofEvent) (any, error) { return acted(p.EventID, i.Replay(ctx, p.EventID)) }),
 	"requeue": with(func(i *inbox, p ofEvent) (any, error) { return acted(p.EventID, i.Requeue(ctx, p.EventID)) }),
