@@ -13,49 +13,91 @@ import (
 // its job is drained without a handler. On an ignored event it does nothing.
 // Errors: not_found, invalid_state.
 func (i *Inbox) Ignore(ctx context.Context, eventID int64) error {
-	return i.act(ctx, func(c *sqlite.Conn) error {
-		status, _, err := eventStatus(c, eventID)
-		if err != nil || status == StatusIgnored {
-			return err
-		}
-		if err := allowed("ignore", eventID, status, StatusReceived, StatusFailed, StatusDead); err != nil {
-			return err
-		}
-		_, err = c.Exec("UPDATE main.knocker_events SET status = 'ignored', handled_at = ? WHERE id = ?", i.e.now().Unix(), eventID)
-		return err
-	})
+	return i.actOn(ctx, i.e.ignore, eventID)
 }
 
 // Replay runs a handled, failed, dead or ignored event again from the start.
 // Errors: not_found, invalid_state.
 func (i *Inbox) Replay(ctx context.Context, eventID int64) error {
-	return i.act(ctx, func(c *sqlite.Conn) error {
-		status, _, err := eventStatus(c, eventID)
-		if err != nil {
-			return err
-		}
-		if err := allowed("replay", eventID, status, StatusHandled, StatusFailed, StatusDead, StatusIgnored); err != nil {
-			return err
-		}
-		return i.e.queueAnew(c, eventID, 0)
-	})
+	return i.actOn(ctx, i.e.replay, eventID)
 }
 
 // Requeue is Replay for events that were not handled, and for a received one
 // whose job is gone. Errors: not_found, invalid_state.
 func (i *Inbox) Requeue(ctx context.Context, eventID int64) error {
+	return i.actOn(ctx, i.e.requeue, eventID)
+}
+
+func (i *Inbox) actOn(ctx context.Context, action func(c *sqlite.Conn, id int64) (bool, error), id int64) error {
 	return i.act(ctx, func(c *sqlite.Conn) error {
-		status, hasJob, err := eventStatus(c, eventID)
-		if err != nil {
-			return err
-		}
-		if status != StatusReceived || hasJob {
-			if err := allowed("requeue", eventID, status, StatusFailed, StatusDead, StatusIgnored); err != nil {
-				return err
-			}
-		}
-		return i.e.queueAnew(c, eventID, 0)
+		_, err := action(c, id)
+		return err
 	})
+}
+
+// What follows acts within the caller's transaction, and reports whether it has
+// changed anything.
+
+func (e *engine) ignore(c *sqlite.Conn, eventID int64) (bool, error) {
+	status, _, err := eventStatus(c, eventID)
+	if err != nil || status == StatusIgnored {
+		return false, err
+	}
+	if err := allowed("ignore", eventID, status, StatusReceived, StatusFailed, StatusDead); err != nil {
+		return false, err
+	}
+	_, err = c.Exec("UPDATE main.knocker_events SET status = 'ignored', handled_at = ? WHERE id = ?", e.now().Unix(), eventID)
+	return err == nil, err
+}
+
+func (e *engine) replay(c *sqlite.Conn, eventID int64) (bool, error) {
+	status, _, err := eventStatus(c, eventID)
+	if err != nil {
+		return false, err
+	}
+	if err := allowed("replay", eventID, status, StatusHandled, StatusFailed, StatusDead, StatusIgnored); err != nil {
+		return false, err
+	}
+	return true, e.queueAnew(c, eventID, 0)
+}
+
+func (e *engine) requeue(c *sqlite.Conn, eventID int64) (bool, error) {
+	status, hasJob, err := eventStatus(c, eventID)
+	if err != nil {
+		return false, err
+	}
+	if status != StatusReceived || hasJob {
+		if err := allowed("requeue", eventID, status, StatusFailed, StatusDead, StatusIgnored); err != nil {
+			return false, err
+		}
+	}
+	return true, e.queueAnew(c, eventID, 0)
+}
+
+func (e *engine) replayWith(c *sqlite.Conn, deliveryID, eventID int64) error {
+	status, _, err := eventStatus(c, eventID)
+	if err != nil {
+		return err
+	}
+	if err := allowed("replay_delivery", eventID, status, StatusHandled, StatusFailed, StatusDead, StatusIgnored); err != nil {
+		return err
+	}
+	return e.queueAnew(c, eventID, deliveryID)
+}
+
+// replayDelivery replays each event of a delivery whose state allows it.
+func (e *engine) replayDelivery(c *sqlite.Conn, deliveryID int64) (changed bool, err error) {
+	events, err := ids(c, `SELECT event_id FROM main.knocker_deliveries WHERE id = ?1 AND event_id IS NOT NULL
+		UNION SELECT event_id FROM main.knocker_delivery_events WHERE delivery_id = ?1`, deliveryID)
+	for _, id := range events {
+		switch err := e.replayWith(c, deliveryID, id); {
+		case err == nil:
+			changed = true
+		case !refused(err):
+			return false, err
+		}
+	}
+	return changed, err
 }
 
 // ReplayDelivery replays an event with one of its deliveries: the handler sees
@@ -67,14 +109,7 @@ func (i *Inbox) ReplayDelivery(ctx context.Context, deliveryID, event int64) (ev
 		if eventID, err = linkedEvent(c, deliveryID, event); err != nil {
 			return err
 		}
-		status, _, err := eventStatus(c, eventID)
-		if err != nil {
-			return err
-		}
-		if err := allowed("replay_delivery", eventID, status, StatusHandled, StatusFailed, StatusDead, StatusIgnored); err != nil {
-			return err
-		}
-		return i.e.queueAnew(c, eventID, deliveryID)
+		return i.e.replayWith(c, deliveryID, eventID)
 	})
 	return eventID, err
 }
@@ -135,6 +170,9 @@ func allowed(action string, id int64, status string, from ...string) error {
 
 // queueAnew removes the event's job and dead row, resets it and queues it.
 func (e *engine) queueAnew(c *sqlite.Conn, eventID, deliveryID int64) error {
+	if err := refuseExpunged(c, eventID, deliveryID); err != nil {
+		return err
+	}
 	rows, err := c.Query(`SELECT coalesce(j.id, 0), coalesce(j.queue, ''), p.name FROM main.knocker_events e JOIN main.knocker_endpoints p ON p.id = e.endpoint_id
 		LEFT JOIN main._honker_live j ON j.id = e.job_id AND json_extract(j.payload, '$.event_id') = e.id WHERE e.id = ?`, eventID)
 	if err != nil || !rows.Next() {

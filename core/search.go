@@ -29,10 +29,13 @@ func anyOf[T any](q *conditions, column string, values []T) {
 	}
 }
 
-func jsonList[T any](values []T) string {
-	text, err := json.Marshal(values)
+func jsonList[T any](values []T) string { return jsonOf(values) }
+
+// jsonOf encodes what always can be: ids, texts and filters of them.
+func jsonOf(value any) string {
+	text, err := json.Marshal(value)
 	if err != nil {
-		panic(err) // ids and valid text always encode
+		panic(err)
 	}
 	return string(text)
 }

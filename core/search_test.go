@@ -378,3 +378,20 @@ func boundedStats(t *testing.T, inbox *Inbox, name string, call func() error) {
 		}
 	}
 }
+
+// Events whose job is gone are found and queued again, by the same filter.
+func TestStuckEventsAreRequeued(t *testing.T) {
+	inbox := filledInbox(t)
+	before, err := inbox.Stats(context.Background())
+	if err != nil || before.Stuck == 0 {
+		t.Fatal(before, err)
+	}
+	out, err := inbox.RequeueEvents(context.Background(), EventFilter{Stuck: true}, BulkOptions{})
+	if err != nil || out.Changed != before.Stuck || out.Matched != before.Stuck || out.Skipped != 0 {
+		t.Fatal(out, err)
+	}
+	after, err := inbox.Stats(context.Background())
+	if err != nil || after.Stuck != 0 || after.JobsReady != before.JobsReady+before.Stuck {
+		t.Fatal(after, err)
+	}
+}

@@ -97,3 +97,43 @@ type RunningReply struct {
 	Running []Running `json:"running"`
 	Cursor  NullText  `json:"cursor"`
 }
+
+// BulkFields are what every action on a filter takes.
+type BulkFields struct {
+	Limit  int64  `json:"limit" min:"1"` // of all calls together; left out, all that match
+	DryRun bool   `json:"dry_run"`
+	Cursor string `json:"cursor"`
+	Caller
+}
+
+// BulkEventFilter is an event filter; an empty one needs All.
+type BulkEventFilter struct {
+	EventFilter
+	All bool `json:"all"`
+}
+
+// BulkDeliveryFilter is a delivery filter; an empty one needs All.
+type BulkDeliveryFilter struct {
+	DeliveryFilter
+	All bool `json:"all"`
+}
+
+// BulkEventsRequest is one transaction of an action on all events of a filter.
+type BulkEventsRequest struct {
+	Filter BulkEventFilter `json:"filter" required:"true"`
+	BulkFields
+}
+
+// BulkDeliveriesRequest is the same on deliveries.
+type BulkDeliveriesRequest struct {
+	Filter BulkDeliveryFilter `json:"filter" required:"true"`
+	BulkFields
+}
+
+// BulkReply counts what one transaction did; the numbers of all add up.
+type BulkReply struct {
+	Matched int64    `json:"matched"`
+	Changed int64    `json:"changed"`
+	Skipped int64    `json:"skipped"`
+	Cursor  NullText `json:"cursor"`
+}
