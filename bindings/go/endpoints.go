@@ -90,6 +90,19 @@ func (i *Inbox) DisableEndpoint(ctx context.Context, name string) (Endpoint, err
 	return i.inbox.SetEndpointEnabled(ctx, name, false)
 }
 
+// PauseEndpoint stops the processing of an endpoint's events in all processes;
+// they are received and queued as ever. A handler that is running ends its run.
+// Errors: unknown_endpoint.
+func (i *Inbox) PauseEndpoint(ctx context.Context, name string) (Endpoint, error) {
+	return i.inbox.SetEndpointPaused(ctx, name, true)
+}
+
+// ResumeEndpoint lets a paused endpoint's events be processed again. Errors:
+// unknown_endpoint.
+func (i *Inbox) ResumeEndpoint(ctx context.Context, name string) (Endpoint, error) {
+	return i.inbox.SetEndpointPaused(ctx, name, false)
+}
+
 // RemoveEndpoint removes an endpoint; one that has events only with prune, which
 // removes them too. Errors: unknown_endpoint, not_empty.
 func (i *Inbox) RemoveEndpoint(ctx context.Context, name string, prune bool) error {

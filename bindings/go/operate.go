@@ -11,7 +11,9 @@ import (
 type (
 	Delivery       = core.Delivery
 	Attempt        = core.Attempt
+	Running        = core.Running
 	Stats          = core.Stats
+	EndpointStats  = core.EndpointStats
 	EventFilter    = core.EventFilter
 	DeliveryFilter = core.DeliveryFilter
 )
@@ -62,9 +64,39 @@ func (i *Inbox) ListAttempts(ctx context.Context, eventID int64) ([]Attempt, err
 	return i.inbox.ListAttempts(ctx, eventID)
 }
 
+// ListRunning returns a page of up to limit (1..1000, 0: 100) jobs that workers
+// of all processes hold now, and the cursor of the next page. endpoint "" is
+// all. Errors: invalid_argument, unknown_endpoint.
+func (i *Inbox) ListRunning(ctx context.Context, endpoint string, limit int, cursor string) (page []Running, next string, err error) {
+	return i.inbox.ListRunning(ctx, endpoint, limit, cursor)
+}
+
+// Running yields all jobs that workers of all processes hold now; endpoint "" is
+// all. An error ends it.
+func (i *Inbox) Running(ctx context.Context, endpoint string) iter.Seq2[Running, error] {
+	return pages("", func(cursor string) ([]Running, string, error) {
+		return i.ListRunning(ctx, endpoint, wholePage, cursor)
+	})
+}
+
 // Stats counts what is in the file, in one consistent read, and what this
-// process did.
-func (i *Inbox) Stats(ctx context.Context) (Stats, error) { return i.inbox.Stats(ctx) }
+// process did; with endpoints, what is theirs. Errors: unknown_endpoint.
+func (i *Inbox) Stats(ctx context.Context, endpoints ...string) (Stats, error) {
+	return i.inbox.Stats(ctx, endpoints...)
+}
+
+// ListStatsByEndpoint returns a page of the counts of up to limit (1..1000, 0:
+// 100) endpoints, by name, and the cursor of the next page.
+func (i *Inbox) ListStatsByEndpoint(ctx context.Context, limit int, cursor string) (page []EndpointStats, next string, err error) {
+	return i.inbox.StatsByEndpoint(ctx, limit, cursor)
+}
+
+// StatsByEndpoint yields the counts of all endpoints, by name. An error ends it.
+func (i *Inbox) StatsByEndpoint(ctx context.Context) iter.Seq2[EndpointStats, error] {
+	return pages("", func(cursor string) ([]EndpointStats, string, error) {
+		return i.ListStatsByEndpoint(ctx, wholePage, cursor)
+	})
+}
 
 // Ignore takes an event that was received, failed or is dead out of processing.
 // On an ignored event it does nothing. Errors: not_found, invalid_state.

@@ -65,7 +65,7 @@ func (i *Inbox) ReceiveContext(ctx context.Context, p ReceiveParams) (Result, er
 		Endpoint: p.Endpoint, Method: p.Method, Body: p.Body, Headers: headers, Query: query, URL: p.URL, BodyConsumed: p.BodyConsumed,
 		Provider: p.Provider, Secrets: p.Secrets, ProviderOptions: p.ProviderOptions,
 		ProviderEventID: p.ProviderEventID, ProviderDeliveryID: p.ProviderDeliveryID, EventType: p.EventType,
-		DedupeKey: p.DedupeKey, QueueName: p.QueueName, MaxAttempts: p.MaxAttempts, TimeoutMilliseconds: p.Timeout.Milliseconds(),
+		DedupeKey: p.DedupeKey, QueueName: p.QueueName, MaxAttempts: p.MaxAttempts, TimeoutMilliseconds: milliseconds(p.Timeout),
 	})
 }
 
@@ -103,8 +103,16 @@ func (i *Inbox) Ingest(ctx context.Context, p IngestParams) (Result, error) {
 		Ingest: true, SignatureValid: p.SignatureValid, SignatureError: p.SignatureError,
 		Endpoint: p.Endpoint, Method: p.Method, Body: p.Body, Headers: headers, Query: query,
 		ProviderEventID: p.ProviderEventID, ProviderDeliveryID: p.ProviderDeliveryID, EventType: p.EventType,
-		DedupeKey: p.DedupeKey, QueueName: p.QueueName, MaxAttempts: p.MaxAttempts, TimeoutMilliseconds: p.Timeout.Milliseconds(),
+		DedupeKey: p.DedupeKey, QueueName: p.QueueName, MaxAttempts: p.MaxAttempts, TimeoutMilliseconds: milliseconds(p.Timeout),
 	})
+}
+
+// milliseconds rounds away from 0, which is the default.
+func milliseconds(d time.Duration) int64 {
+	if d < 0 {
+		return -1
+	}
+	return int64((d + time.Millisecond - 1) / time.Millisecond)
 }
 
 // request chooses whichever form of the headers and of the query was given.

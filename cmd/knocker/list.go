@@ -231,15 +231,24 @@ func (a *app) printEndpoints(list []knockersqlite.Endpoint) {
 	if len(list) == 0 {
 		return
 	}
-	t := table{columns: []column{{"NAME", false}, {"PROVIDER", false}, {"RECEIVES", false}, {"ADDED", false}, {"PATH", false}}}
+	t := table{columns: []column{{"NAME", false}, {"PROVIDER", false}, {"STATE", false}, {"ADDED", false}, {"PATH", false}}}
 	for _, e := range list {
-		receives := cell{"yes", green}
-		if !e.Enabled {
-			receives = cell{"disabled", red}
-		}
-		t.add(text(e.Name), text(orDash(e.Provider)), receives, text(a.at(e.CreatedAt)), text(e.Path))
+		t.add(text(e.Name), text(orDash(e.Provider)), state(e.Enabled, e.Paused), text(a.at(e.CreatedAt)), text(e.Path))
 	}
 	t.print(a.out, "")
+}
+
+// state is what an endpoint does at present.
+func state(enabled, paused bool) cell {
+	switch {
+	case !enabled && paused:
+		return cell{"disabled, paused", red}
+	case !enabled:
+		return cell{"disabled", red}
+	case paused:
+		return cell{"paused", yellow}
+	}
+	return cell{"enabled", green}
 }
 
 func noArguments(_ *cobra.Command, args []string) error {

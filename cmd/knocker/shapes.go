@@ -70,6 +70,9 @@ type deliveryShape struct {
 	ProviderDeliveryID *string         `json:"provider_delivery_id"`
 	BodyBytes          int64           `json:"body_bytes"`
 	BodyDigest         *string         `json:"body_digest"`
+	AcceptedAt         *int64          `json:"accepted_at"`
+	AcceptedBy         *string         `json:"accepted_by"`
+	AcceptedReason     *string         `json:"accepted_reason"`
 	Method             string          `json:"method"`
 	Headers            json.RawMessage `json:"headers"`
 	Query              json.RawMessage `json:"query"`
@@ -80,7 +83,8 @@ func deliveryOf(d knockersqlite.Delivery) deliveryShape {
 	return deliveryShape{ID: d.ID, Endpoint: d.Endpoint, EventID: orNull(d.EventID), Kind: d.Kind, Reason: orNull(d.Reason), ReceivedAt: d.ReceivedAt,
 		EventType: orNull(d.EventType), SignatureValid: d.SignatureValid, SignatureError: orNull(d.SignatureError), DedupeKey: orNull(d.DedupeKey),
 		ProviderEventID: orNull(d.ProviderEventID), ProviderDeliveryID: orNull(d.ProviderDeliveryID), BodyBytes: d.BodyBytes,
-		BodyDigest: orNull(d.BodyDigest), Method: d.Method, Headers: object(d.HeadersJSON), Query: object(d.QueryJSON), bodyShape: bodyOf(d.Body)}
+		BodyDigest: orNull(d.BodyDigest), AcceptedAt: orNull(d.AcceptedAt), AcceptedBy: orNull(d.AcceptedBy),
+		AcceptedReason: orNull(d.AcceptedReason), Method: d.Method, Headers: object(d.HeadersJSON), Query: object(d.QueryJSON), bodyShape: bodyOf(d.Body)}
 }
 
 type attemptShape struct {
@@ -102,11 +106,12 @@ type endpointShape struct {
 	Path      string  `json:"path"`
 	Provider  *string `json:"provider"`
 	Enabled   bool    `json:"enabled"`
+	Paused    bool    `json:"paused"`
 	CreatedAt int64   `json:"created_at"`
 }
 
 func endpointOf(e knockersqlite.Endpoint) endpointShape {
-	return endpointShape{ID: e.ID, Name: e.Name, Path: e.Path, Provider: orNull(e.Provider), Enabled: e.Enabled, CreatedAt: e.CreatedAt}
+	return endpointShape{ID: e.ID, Name: e.Name, Path: e.Path, Provider: orNull(e.Provider), Enabled: e.Enabled, Paused: e.Paused, CreatedAt: e.CreatedAt}
 }
 
 // orNull is null for the zero value, which stands for "none".

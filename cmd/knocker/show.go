@@ -137,6 +137,10 @@ func (a *app) printDelivery(d knockersqlite.Delivery) {
 	valid := signature(d.SignatureValid)
 	a.out.line("  %-14s%s", "signature", a.out.paint(valid.style, valid.text))
 	a.field("reason", reasonOf(d))
+	if d.AcceptedAt != 0 {
+		a.field("accepted", a.at(d.AcceptedAt)+" by "+d.AcceptedBy)
+		a.field("because", d.AcceptedReason)
+	}
 	a.field("type", d.EventType)
 	a.field("identity", d.DedupeKey)
 	a.field("sender's event", d.ProviderEventID)

@@ -80,7 +80,9 @@ var calls = map[string]call{
 		list, cursor, err := i.ListRunning(ctx, p.Endpoint, p.Limit, p.Cursor)
 		return listed("running", list, cursor, err)
 	}),
-	"stats": with(func(i *inbox, p struct{ Endpoints []string }) (any, error) { return answer(i.Stats(ctx, p.Endpoints...)) }),
+	"stats": with(func(i *inbox, p struct{ Endpoints []string }) (any, error) {
+		return answer(i.Stats(ctx, p.Endpoints...))
+	}),
 	"stats_by_endpoint": with(func(i *inbox, p page) (any, error) {
 		list, cursor, err := i.ListStatsByEndpoint(ctx, p.Limit, p.Cursor)
 		return listed("endpoints", list, cursor, err)

@@ -77,7 +77,7 @@ func assign(field reflect.Value, value any, unit time.Duration) error {
 	case *time.Duration:
 		seconds, err := strconv.ParseFloat(fmt.Sprint(value), 64)
 		*into = time.Duration(seconds * float64(unit))
-		if seconds == -1 {
+		if seconds == -1 && unit == time.Second { // an age of a retention policy
 			*into = knockersqlite.Never
 		}
 		return err
