@@ -41,7 +41,7 @@ func filledInbox(t *testing.T) *Inbox {
 				'POST', '{}', '{}', CASE WHEN i > 440 THEN iif(i % 4 = 0, NULL, 0) WHEN i % 10 = 0 THEN NULL ELSE 1 END, iif(i <= 440, 'key' || (i / 2), NULL),
 				CASE WHEN i <= 440 THEN 'event' WHEN i % 4 = 0 THEN 'too_large' WHEN i % 4 = 1 THEN 'handshake' ELSE 'rejected' END,
 				CASE WHEN i <= 440 THEN NULL WHEN i % 3 = 0 THEN 'signature_mismatch' ELSE 'timestamp_too_old' END, 2, 'ok' FROM n;
-			INSERT INTO knocker_delivery_events VALUES (20, 20, 0, 0, 1), (20, 22, 1, 1, 1);
+			INSERT INTO knocker_delivery_events (delivery_id, event_id, item, body_offset, body_length) VALUES (20, 20, 0, 0, 1), (20, 22, 1, 1, 1);
 			INSERT INTO _honker_live (id, queue, payload, run_at, created_at) SELECT id, 'knocker.events', '{"event_id":' || id || '}', 0, 0 FROM knocker_events
 				WHERE status IN ('received', 'failed') AND id % 5 <> 0`)
 	})
