@@ -19,7 +19,10 @@ defmodule KnockerSqlite.MixProject do
   end
 
   # Telemetry, Jason and Plug are used where the application has them; none is needed.
-  def application, do: [mod: {KnockerSqlite.Application, []}, extra_applications: [:logger]]
+  def application, do: [mod: {KnockerSqlite.Application, []}, extra_applications: [:logger] ++ tested_with(Mix.env())]
+
+  defp tested_with(:test), do: [:inets, :crypto]
+  defp tested_with(_), do: []
 
   defp elixirc_paths(:test), do: ["lib", "test/support"]
   defp elixirc_paths(_), do: ["lib"]

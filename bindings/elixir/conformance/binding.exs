@@ -26,7 +26,7 @@ defmodule Conformance.Binding do
     "backup" => ["path"],
     "set_clock" => ["now_s"]
   }
-  @bulk Enum.map(KnockerSqlite.Bulk.methods(), &to_string/1)
+  @bulk for {name, _} <- KnockerSqlite.Bulk.methods(), do: to_string(name)
 
   @doc "Calls the public function of this name."
   def call(_inbox, "providers", _), do: KnockerSqlite.providers()

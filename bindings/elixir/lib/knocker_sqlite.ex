@@ -360,8 +360,13 @@ defmodule KnockerSqlite do
       do: Streams.pages(unquote(to_string(items)), &unquote(list)(inbox, &1), options)
   end
 
-  for name <- KnockerSqlite.Bulk.methods() do
+  for {name, about} <- KnockerSqlite.Bulk.methods() do
+    @doc "#{about} Filter and options: see `KnockerSqlite.Bulk`."
+    @spec unquote(name)(inbox(), fields(), fields()) :: {:ok, %{String.t() => integer()}} | {:error, Error.t()}
     defdelegate unquote(name)(inbox, filter, options \\ []), to: KnockerSqlite.Bulk
+
+    @doc "As `#{name}/3`, but returns the sums or raises `KnockerSqlite.Error`."
+    @spec unquote(:"#{name}!")(inbox(), fields(), fields()) :: %{String.t() => integer()}
     defdelegate unquote(:"#{name}!")(inbox, filter, options \\ []), to: KnockerSqlite.Bulk
   end
 
@@ -370,6 +375,10 @@ defmodule KnockerSqlite do
   def providers do
     with :ok <- Library.load(), do: Operation.call(nil, "providers", %{})
   end
+
+  @doc "As `providers/0`, but returns the list or raises `KnockerSqlite.Error`."
+  @spec providers!() :: reply()
+  def providers!, do: Error.unwrap!(providers())
 
   @doc """
   Signs a request as a provider would, for tests: `"method"`, `"headers"`, `"query"`, `"body"`.

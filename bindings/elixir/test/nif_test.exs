@@ -3,6 +3,7 @@ defmodule KnockerSqlite.NifTest do
   use ExUnit.Case, async: false
 
   import KnockerSqlite.Testing
+  import KnockerSqlite.Waiting
   alias KnockerSqlite.{Error, Native, Tx}
 
   defp program(text, environment \\ []) do
@@ -149,18 +150,10 @@ defmodule KnockerSqlite.NifTest do
 
     for n <- 1..count, do: KnockerSqlite.ingest!(inbox, endpoint: "e", body: "#{n}")
     {:ok, _} = KnockerSqlite.start_worker(inbox, concurrency: count)
-    assert wait_until(fn -> KnockerSqlite.stats!(inbox)["events"] == %{"handled" => count} end, 3_000)
+    assert wait_until(fn -> KnockerSqlite.stats!(inbox)["events"] == %{"handled" => count} end)
     assert KnockerSqlite.stats!(inbox)["process"]["failed"] == 0
     # An idle worker keeps no scheduler for itself that others need.
     {took, _} = :timer.tc(fn -> for n <- 1..20, do: KnockerSqlite.ingest!(inbox, endpoint: "e", body: "later #{n}") end)
     assert took < 5_000_000
-  end
-
-  defp wait_until(check, left \\ 500) do
-    cond do
-      check.() -> true
-      left == 0 -> false
-      true -> Process.sleep(10) && wait_until(check, left - 1)
-    end
   end
 end

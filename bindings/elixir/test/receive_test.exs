@@ -2,6 +2,7 @@ defmodule KnockerSqlite.ReceiveTest do
   use ExUnit.Case, async: true
 
   import KnockerSqlite.Testing
+  import KnockerSqlite.Waiting
   alias KnockerSqlite.Error
 
   setup do
@@ -176,13 +177,5 @@ defmodule KnockerSqlite.ReceiveTest do
 
     assert {:ok, %{"status_code" => 204}} = KnockerSqlite.receive(inbox, valid())
     assert wait_until(fn -> :sys.get_state(inbox.pid).waiting == %{} and :sys.get_state(inbox.pid).monitors == %{} end)
-  end
-
-  defp wait_until(check, left \\ 500) do
-    cond do
-      check.() -> true
-      left == 0 -> false
-      true -> Process.sleep(10) && wait_until(check, left - 1)
-    end
   end
 end

@@ -40,8 +40,8 @@ defmodule KnockerSqlite.Bulk do
   end
 
   @doc false
-  @spec methods() :: [atom()]
-  def methods, do: Keyword.keys(@methods)
+  @spec methods() :: keyword(String.t())
+  def methods, do: @methods
 
   defp run(inbox, method, filter, options) do
     with {:ok, inbox} <- Registry.find(inbox),
