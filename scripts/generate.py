@@ -21,6 +21,7 @@ GENERATED: Dict[str, List[str]] = {
     "docs/errors.md": ["go", "run", "-tags", TAGS, "./core/cmd/errortable", "-update", "docs/errors.md"],
     "bindings/go/errors_generated.go": ["go", "run", "-tags", TAGS, "./bindings/go/internal/errortable", "bindings/go/errors_generated.go"],
     "bindings/elixir/lib/knocker_sqlite/error_codes.ex": [sys.executable, "bindings/elixir/tools/generate_errors.py"],
+    "bindings/node/src/error-codes.ts": ["node", "bindings/node/scripts/generate-errors.mjs"],
     "bindings/python/src/knocker/_error_codes.py": [sys.executable, "bindings/python/tools/generate_errors.py"],
 }
 

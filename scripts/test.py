@@ -34,6 +34,7 @@ STEPS = (
     Step("test-go", limit=900),
     Step("test-c"),
     Step("test-python"),
+    Step("test-node", limit=400),
     Step("test-elixir"),
     Step("test-symbols"),
     Step("conformance"),
