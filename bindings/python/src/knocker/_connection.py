@@ -14,7 +14,7 @@ from knocker._handlers import SCOPE, Registry, registry_of
 from knocker._home import current_home
 from knocker._library import Library, library
 from knocker._models import Result
-from knocker._requests import Call, Receipt
+from knocker._requests import Call, Receipt, result_of
 from knocker._worker import Worker
 from knocker.errors import ClosedError, UnsupportedPlatformError
 
@@ -113,15 +113,14 @@ class Connection:
         return call.convert(await self._off_loop(self._library.call, self._handle, call.method, call.request))
 
     def _receive(self, receipt: Receipt) -> Result:
-        return Result.from_reply(self._library.receive(self._handle, receipt.text, receipt.body))
+        return result_of(self._library.receive(self._handle, receipt.text, receipt.body))
 
     async def _areceive(self, receipt: Receipt) -> Result:
         try:
-            reply = await self._completions.receive(receipt.text, receipt.body)
+            return Result.from_reply(await self._completions.receive(receipt.text, receipt.body))
         except (NotImplementedError, UnsupportedPlatformError):
             # No completion descriptor (Windows), or a loop without add_reader.
-            reply = await self._off_loop(self._library.receive, self._handle, receipt.text, receipt.body)
-        return Result.from_reply(reply)
+            return result_of(await self._off_loop(self._library.receive, self._handle, receipt.text, receipt.body))
 
     async def _off_loop(self, function: Callable[..., T], *values: Any) -> T:
         if os.getpid() != self._pid:

@@ -131,21 +131,20 @@ class Knocker(Operating, Running):
         ``busy``, ``would_deadlock``, ``no_verifier``, ``body_consumed`` and
         others; ``error.http_status`` is what to answer then.
         """
-        options = {
-            "method": method,
-            "url": url,
-            "provider": provider,
-            "provider_options": provider_options,
-            "provider_event_id": provider_event_id,
-            "provider_delivery_id": provider_delivery_id,
-            "event_type": event_type,
-            "dedupe_key": dedupe_key,
-            "queue_name": queue_name,
-            "max_attempts": max_attempts,
-            "timeout_ms": timeout_ms,
-            **unknown,
-        }
-        return self._receive(requests.receipt(endpoint, body, headers, query, secrets, options, current_home()))
+        given = (
+            method,
+            url,
+            provider,
+            provider_options,
+            provider_event_id,
+            provider_delivery_id,
+            event_type,
+            dedupe_key,
+            queue_name,
+            max_attempts,
+            timeout_ms,
+        )
+        return self._receive(requests.receipt(endpoint, body, headers, query, secrets, given, unknown, current_home()))
 
     async def areceive(
         self,
@@ -173,21 +172,20 @@ class Knocker(Operating, Running):
         As ``receive``. When cancelled before its receipt is being stored,
         nothing is stored.
         """
-        options = {
-            "method": method,
-            "url": url,
-            "provider": provider,
-            "provider_options": provider_options,
-            "provider_event_id": provider_event_id,
-            "provider_delivery_id": provider_delivery_id,
-            "event_type": event_type,
-            "dedupe_key": dedupe_key,
-            "queue_name": queue_name,
-            "max_attempts": max_attempts,
-            "timeout_ms": timeout_ms,
-            **unknown,
-        }
-        return await self._areceive(requests.receipt(endpoint, body, headers, query, secrets, options))
+        given = (
+            method,
+            url,
+            provider,
+            provider_options,
+            provider_event_id,
+            provider_delivery_id,
+            event_type,
+            dedupe_key,
+            queue_name,
+            max_attempts,
+            timeout_ms,
+        )
+        return await self._areceive(requests.receipt(endpoint, body, headers, query, secrets, given, unknown))
 
     def ingest(
         self,
@@ -206,7 +204,7 @@ class Knocker(Operating, Running):
         given; the rest as for ``receive``.
         """
         secrets, trusted = _trusted(options, signature_valid, signature_error)
-        return self._receive(requests.receipt(endpoint, body, headers, query, secrets, trusted, current_home()))
+        return self._receive(requests.receipt(endpoint, body, headers, query, secrets, (), trusted, current_home()))
 
     async def aingest(
         self,
@@ -221,7 +219,7 @@ class Knocker(Operating, Running):
     ) -> Result:
         """Store a trusted request without blocking the event loop."""
         secrets, trusted = _trusted(options, signature_valid, signature_error)
-        return await self._areceive(requests.receipt(endpoint, body, headers, query, secrets, trusted))
+        return await self._areceive(requests.receipt(endpoint, body, headers, query, secrets, (), trusted))
 
     def handle(self, endpoint: str, event_type: Optional[str] = None, **options: Any) -> Callable[[H], H]:
         """Decorator: add a handler: see ``add_handler``."""

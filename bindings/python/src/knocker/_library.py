@@ -27,10 +27,14 @@ ABI_VERSION = 1
 _DEPTH = 4
 
 _HANDLE = ctypes.c_uint64
-_REPLY = ctypes.c_void_p
 _TEXT = (ctypes.c_char_p, ctypes.c_size_t)
 _RAW = (ctypes.c_void_p, ctypes.c_size_t)
 _BLOBS = (ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(ctypes.c_size_t), ctypes.c_size_t)
+
+
+class _Reply(ctypes.c_char_p):
+    """A reply. ctypes turns a plain c_char_p into bytes at once, and its address, which is to be freed, is lost."""
+
 
 _SIGNATURES: Mapping[str, Sequence[Any]] = {
     "knocker_open_json": _TEXT,
@@ -57,12 +61,12 @@ class Library:
         for name, arguments in _SIGNATURES.items():
             function = getattr(self._dll, name)
             function.argtypes = list(arguments)
-            function.restype = _REPLY
+            function.restype = _Reply
         self._receive = self._dll.knocker_receive_json
         # PyDLL keeps the interpreter lock: freeing never waits, and to give
         # the lock up and queue for it again costs far more than the call.
         self._free = ctypes.PyDLL(str(path)).knocker_free
-        self._free.argtypes = [ctypes.c_void_p]
+        self._free.argtypes = [_Reply]
         self._free.restype = None
         self._release = self._dll.knocker_release
         self._release.argtypes = [_HANDLE]
@@ -82,9 +86,9 @@ class Library:
         text = encode(request)
         return self._answer(self._dll.knocker_call_json(db, method.encode(), text, len(text)))
 
-    def receive(self, db: int, text: bytes, body: bytes) -> Any:
-        """Take in one request, encoded already, and wait until it is on disk."""
-        return self._answer(self._receive(db, text, len(text), body, len(body)))
+    def receive(self, db: int, text: bytes, body: bytes) -> bytes:
+        """Take in one request, encoded already, and wait until it is on disk; answers the reply's text."""
+        return self._text(self._receive(db, text, len(text), body, len(body)))
 
     def receive_start(self, db: int, text: bytes, body: bytes) -> int:
         """Take in one request without waiting; answers its ticket."""
@@ -131,17 +135,23 @@ class Library:
         """Give a handle up without waiting."""
         self._release(handle)
 
-    def _answer(self, pointer: Optional[int]) -> Any:
-        if not pointer:
+    def _answer(self, reply: _Reply) -> Any:
+        return answer(self._text(reply))
+
+    def _text(self, reply: _Reply) -> bytes:
+        text = reply.value
+        if text is None:
             raise MemoryError("the library had no memory for its reply")
-        try:
-            text = ctypes.string_at(pointer)
-        finally:
-            self._free(pointer)
-        reply, _ = _decode(text.decode("utf-8"))
-        if "error" in reply:
-            raise error_from_reply(reply["error"])
-        return reply["ok"]
+        self._free(reply)
+        return text
+
+
+def answer(text: bytes) -> Any:
+    """What a reply says; raises the error that it tells."""
+    reply, _ = _decode(text.decode("utf-8"))
+    if "error" in reply:
+        raise error_from_reply(reply["error"])
+    return reply["ok"]
 
 
 def milliseconds(seconds: Optional[float]) -> Optional[int]:

@@ -106,9 +106,25 @@ class Result(_Model):
     @classmethod
     def from_reply(cls, reply: Mapping[str, Any]) -> Result:
         """Make the object of the library's reply."""
-        return _made(
-            cls, {**reply, "event_ids": tuple(reply["event_ids"]), "response": _made(Response, reply["response"])}
+        response = Response.from_reply(reply["response"])
+        return _made(cls, {**reply, "event_ids": tuple(reply["event_ids"]), "response": response})
+
+    @classmethod
+    def of_event(cls, delivery_id: int, event_id: int, duplicate: bool, status_code: int, answered: int) -> Result:
+        """Make the object of a request that is one event, answered with ``answered`` and nothing else."""
+        response, result = Response.__new__(Response), cls.__new__(cls)
+        response.__dict__.update(status_code=answered, headers={}, body=None)
+        result.__dict__.update(
+            delivery_id=delivery_id,
+            event_id=event_id,
+            event_ids=(event_id,),
+            duplicate=duplicate,
+            status_code=status_code,
+            response=response,
+            reason=None,
+            handshake_secret=None,
         )
+        return result
 
 
 @dataclass(frozen=True)

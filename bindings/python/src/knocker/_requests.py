@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, Callable, Generic, Iterable, Mapping, NamedTuple, Optional, Tuple, TypeVar
 
 from knocker import _arguments as arguments
 from knocker._encoding import fields_text, json_text
+from knocker._library import answer
 from knocker._models import (
     Attempt,
     Delivery,
@@ -16,6 +18,7 @@ from knocker._models import (
     HookEvents,
     Page,
     PruneResult,
+    Result,
     Stats,
 )
 
@@ -40,16 +43,37 @@ class Receipt(NamedTuple):
     body: bytes
 
 
+_RECEIVE_OPTIONS = (
+    "method",
+    "url",
+    "provider",
+    "provider_options",
+    "provider_event_id",
+    "provider_delivery_id",
+    "event_type",
+    "dedupe_key",
+    "queue_name",
+    "max_attempts",
+    "timeout_ms",
+)
+_NONE_GIVEN = (None,) * len(_RECEIVE_OPTIONS)
+
+
 def receipt(
     endpoint: str,
     body: Any,
     headers: Any,
     query: Any,
     secrets: Any,
-    options: Mapping[str, Any],
+    given: Tuple[Any, ...],
+    others: Mapping[str, Any],
     home: Optional[int] = None,
 ) -> Receipt:
-    """Build the request of receive and ingest; ``home`` is whose thread or loop stands still meanwhile."""
+    """Build the request of receive and ingest.
+
+    ``given`` holds the values of ``_RECEIVE_OPTIONS``, ``others`` further options
+    by name. ``home``: whose thread or loop stands still meanwhile.
+    """
     consumed = False
     if type(body) is not bytes:
         body, consumed = arguments.body_bytes(body)
@@ -64,10 +88,27 @@ def receipt(
         text += b',"body_consumed":true'
     if secrets is not arguments.UNSET:
         text += b',"secrets":' + json_text(arguments.secrets(secrets))
-    for name, value in options.items():
-        if value is not None:
-            text += b"," + json_text(name) + b":" + json_text(value)
+    if others or given != _NONE_GIVEN:
+        for name, value in (*zip(_RECEIVE_OPTIONS, given), *others.items()):
+            if value is not None:
+                text += b",%b:%b" % (json_text(name), json_text(value))
     return Receipt(text + b"}", body)
+
+
+#: The reply to a request that became one event, or was one already: nearly all of them.
+_USUAL = re.compile(
+    rb'\{"ok":\{"delivery_id":(\d+),"event_id":(\d+),"event_ids":\[\2\],"duplicate":(true|false),"status_code":(\d+),'
+    rb'"response":\{"status_code":(\d+),"headers":\{\},"body":null\},"reason":null,"handshake_secret":null\}\}'
+)
+
+
+def result_of(text: bytes) -> Result:
+    """Read the reply of receive and ingest."""
+    usual = _USUAL.fullmatch(text)
+    if usual is None:
+        return Result.from_reply(answer(text))
+    delivery_id, event_id, duplicate, status_code, answered = usual.groups()
+    return Result.of_event(int(delivery_id), int(event_id), duplicate == b"true", int(status_code), int(answered))
 
 
 def add_endpoint(name: str, options: Mapping[str, Any]) -> Call[EndpointInfo]:
