@@ -11,20 +11,19 @@ import (
 // action is what a command does to events.
 type action struct {
 	name  string // replay
-	past  string // "is queued again"
+	past  string // is queued again
+	done  string // of several: queued again
 	short string
-	long  string
-	one   func(ctx context.Context, inbox *knockersqlite.Inbox, id int64) error
+	one   func(inbox *knockersqlite.Inbox, ctx context.Context, id int64) error
+	all   func(inbox *knockersqlite.Inbox, ctx context.Context, f knockersqlite.EventFilter, o knockersqlite.BulkOptions) (knockersqlite.BulkResult, error)
 }
 
 func (a *app) replayCommand() *cobra.Command {
 	var delivery, event int64
 	cmd := a.actionCommand(action{
-		name: "replay", past: "is queued again",
+		name: "replay", past: "is queued again", done: "queued again",
 		short: "Run events again that were handled, failed, dead or ignored",
-		one: func(ctx context.Context, inbox *knockersqlite.Inbox, id int64) error {
-			return inbox.Replay(ctx, id)
-		},
+		one:   (*knockersqlite.Inbox).Replay, all: (*knockersqlite.Inbox).ReplayEvents,
 	})
 	cmd.Flags().Int64Var(&delivery, "delivery", 0, "replay the event of the delivery with this `ID`: the handler sees that delivery's body")
 	cmd.Flags().Int64Var(&event, "event", 0, "with --delivery of a batch: which of its events, by `ID`")
@@ -49,50 +48,63 @@ func (a *app) replayCommand() *cobra.Command {
 
 func (a *app) requeueCommand() *cobra.Command {
 	return a.actionCommand(action{
-		name: "requeue", past: "is queued again",
+		name: "requeue", past: "is queued again", done: "queued again",
 		short: "Run events again that were not handled, or whose job is gone",
-		one: func(ctx context.Context, inbox *knockersqlite.Inbox, id int64) error {
-			return inbox.Requeue(ctx, id)
-		},
+		one:   (*knockersqlite.Inbox).Requeue, all: (*knockersqlite.Inbox).RequeueEvents,
 	})
 }
 
 func (a *app) ignoreCommand() *cobra.Command {
 	return a.actionCommand(action{
-		name: "ignore", past: "is ignored",
+		name: "ignore", past: "is ignored", done: "ignored",
 		short: "Take events out of processing that were received, failed or are dead",
-		one: func(ctx context.Context, inbox *knockersqlite.Inbox, id int64) error {
-			return inbox.Ignore(ctx, id)
-		},
+		one:   (*knockersqlite.Inbox).Ignore, all: (*knockersqlite.Inbox).IgnoreEvents,
 	})
 }
 
 func (a *app) actionCommand(act action) *cobra.Command {
-	return &cobra.Command{
-		Use:     act.name + " ID...",
-		Short:   act.short,
-		Long:    act.long,
-		Example: "  knocker --db app.db " + act.name + " 42 43",
+	var b bulkFlags
+	cmd := &cobra.Command{
+		Use:   act.name + " [ID...]",
+		Short: act.short,
+		Long: act.short + `.
+
+Give the events' ids, or a filter for all that it matches. A filter counts
+first and asks; it works in short transactions, so that receiving goes on.`,
+		Example: "  knocker --db app.db " + act.name + " 42 43\n  knocker --db app.db " + act.name + " --status dead --type 'invoice.*' --since 1d",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ids, err := parseIDs(args)
 			if err != nil {
 				return err
 			}
-			if len(ids) == 0 {
-				return usage("which events? Give their ids")
-			}
 			return a.with(cmd.Context(), func(ctx context.Context, inbox *knockersqlite.Inbox) error {
-				done := make([]doneShape, 0, len(ids))
-				for _, id := range ids {
-					if ctx.Err() != nil {
-						return ctx.Err()
-					}
-					done = append(done, doneWith(id, act.one(ctx, inbox, id)))
+				if len(ids) == 0 {
+					return a.bulkEvents(ctx, inbox, &b, act)
 				}
-				return a.printDone(act.past, done)
+				if b.given() {
+					return usage("give ids or a filter, not both")
+				}
+				return a.each(ctx, inbox, act, ids)
 			})
 		},
 	}
+	b.add(a, cmd)
+	return cmd
+}
+
+// each does the action to one event after the other.
+func (a *app) each(ctx context.Context, inbox *knockersqlite.Inbox, act action, ids []int64) error {
+	done := make([]doneShape, 0, len(ids))
+	for _, id := range ids {
+		if ctx.Err() != nil {
+			break
+		}
+		done = append(done, doneWith(id, act.one(inbox, ctx, id)))
+	}
+	if err := a.printDone(act.past, done); err != nil {
+		return err
+	}
+	return ctx.Err()
 }
 
 // doneShape is what became of one event.

@@ -68,6 +68,70 @@ func TestSomeActionsFail(t *testing.T) {
 	}
 }
 
+// A filter counts first, asks or wants --yes, and goes through all that matches.
+func TestBulk(t *testing.T) {
+	s := newShop(t)
+	for range 450 { // more than one transaction
+		s.receive(t, "orders", "s3cret", "", "{}")
+	}
+	db := []string{"--db", s.file}
+	with := func(args ...string) []string { return append(db[:2:2], args...) }
+	if out := works(t, with("ignore", "--endpoint", "orders", "--dry-run")...); out != "450 events match\n" {
+		t.Error(out)
+	}
+	fails(t, 2, "say --yes", with("ignore", "--endpoint", "orders")...)
+	fails(t, 2, "which events?", with("ignore", "--yes")...)
+	fails(t, 2, "without a filter", with("ignore", "--all", "--status", "dead")...)
+	fails(t, 2, "not both", with("ignore", "1", "--status", "dead")...)
+	fails(t, 3, "unknown_endpoint", with("ignore", "--endpoint", "none", "--yes")...)
+	if out := works(t, with("ignore", "--all", "--limit", "50", "--yes")...); out != "50 events ignored\n" {
+		t.Error(out)
+	}
+	out := works(t, with("--json", "ignore", "--endpoint", "orders", "--status", "received", "--yes")...)
+	if out != "{\"matched\":400,\"changed\":400,\"skipped\":0,\"dry_run\":false}\n" {
+		t.Error(out)
+	}
+	if got := knocker(t, with("replay", "--status", "dead", "--yes")...); got.code != 0 || got.err != "no events match\n" {
+		t.Error(got)
+	}
+	if out := works(t, with("replay", "--endpoint", "orders", "--until", "2026-01-02", "--yes")...); out != "450 events queued again\n" {
+		t.Error(out)
+	}
+	out = works(t, with("replay", "--endpoint", "orders", "--yes")...)
+	if out != "0 events queued again\n450 events left alone: their state does not allow it\n" {
+		t.Error(out)
+	}
+}
+
+// What is expunged is gone from the file, and what happened stays.
+func TestExpunge(t *testing.T) {
+	s := newShop(t)
+	for _, name := range []string{"ada", "ben"} {
+		s.receive(t, "orders", "s3cret", name, `{"name":"`+name+`-lovelace"}`)
+	}
+	works(t, "--db", s.file, "ignore", "1")
+	fails(t, 2, "say --yes", "--db", s.file, "expunge", "1")
+	if out := works(t, "--db", s.file, "expunge", "1", "2", "--reason", "asked for", "--yes"); out != "1 event expunged\n1 event left alone: their state does not allow it\n" {
+		t.Error(out)
+	}
+	if out := works(t, "--db", s.file, "show", "1", "--body"); strings.Contains(out, "lovelace") {
+		t.Error(out)
+	}
+	if out := works(t, "--db", s.file, "show", "1"); !strings.Contains(out, "ada") {
+		t.Error("the identity is gone", out)
+	}
+	for _, file := range []string{s.file, s.file + "-wal"} {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(content), "ada-lovelace") {
+			t.Error("the body is still in", file)
+		}
+	}
+	fails(t, 4, "body_cut", "--db", s.file, "replay", "1")
+}
+
 // Pruning goes on until nothing is left to prune, in short steps.
 func TestPrune(t *testing.T) {
 	s := newShop(t)

@@ -71,6 +71,28 @@ func TestTerminalColors(t *testing.T) {
 	}
 }
 
+// At a terminal a bulk action asks, and does nothing unless the answer is yes.
+func TestTerminalConfirm(t *testing.T) {
+	s := filled(t)
+	for answer, want := range map[string]string{"y\n": "1 event queued again", "\n": "nothing was done", "no\n": "nothing was done"} {
+		terminal, err := pty.Start(command(t, "--db", s.file, "replay", "--status", "dead", "--status", "ignored"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := terminal.WriteString(answer); err != nil {
+			t.Fatal(err)
+		}
+		out, _ := io.ReadAll(terminal)
+		_ = terminal.Close()
+		if !strings.Contains(string(out), "replay 1 event? [y/N]") || !strings.Contains(string(out), want) {
+			t.Errorf("%q: %q", answer, out)
+		}
+		if want == "1 event queued again" {
+			works(t, "--db", s.file, "ignore", "2")
+		}
+	}
+}
+
 // A table fits the terminal: its last column gives way.
 func TestTerminalWidth(t *testing.T) {
 	s := filled(t)

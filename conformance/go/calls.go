@@ -115,9 +115,14 @@ var calls = map[string]call{
 	"info": with(func(i *inbox, _ none) (any, error) {
 		return map[string]any{"path": i.Path(), "version": knockersqlite.Version}, nil
 	}),
-	"set_clock":   (*inbox).setClock,
-	"watch_hooks": with((*inbox).watchHooks),
-	"poll_hooks":  with((*inbox).pollHooks),
+	"ignore_events":     bulk((*knockersqlite.Inbox).IgnoreEvents),
+	"replay_events":     bulk((*knockersqlite.Inbox).ReplayEvents),
+	"requeue_events":    bulk((*knockersqlite.Inbox).RequeueEvents),
+	"replay_deliveries": bulk((*knockersqlite.Inbox).ReplayDeliveries),
+	"expunge":           expunge,
+	"set_clock":         (*inbox).setClock,
+	"watch_hooks":       with((*inbox).watchHooks),
+	"poll_hooks":        with((*inbox).pollHooks),
 }
 
 type retention struct{ Policy knockersqlite.RetentionPolicy }
@@ -145,6 +150,55 @@ var retentionCalls = map[string]func(i *inbox, p knockersqlite.RetentionPolicy) 
 	"start_retention": func(i *inbox, p knockersqlite.RetentionPolicy) (any, error) {
 		return map[string]any{}, i.StartRetention(p)
 	},
+}
+
+// expunge repeats the call until its cursor ends, and sums up.
+func expunge(i *inbox, request map[string]any) (any, error) {
+	p := knockersqlite.ExpungeParams{}
+	filter, _ := request["filter"].(map[string]any)
+	if err := fill(&p.Filter, without(filter, "all")); err != nil {
+		return nil, err
+	}
+	if err := fill(&p, without(request, "filter")); err != nil {
+		return nil, err
+	}
+	if all, _ := filter["all"].(bool); all {
+		p.All = true
+	}
+	var sum knockersqlite.ExpungeResult
+	for {
+		done, err := i.Expunge(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		sum.Matched += done.Matched
+		sum.Changed += done.Changed
+		sum.Skipped += done.Skipped
+		sum.ErasedFromFile = done.ErasedFromFile
+		if p.Cursor = done.Cursor; p.Cursor == "" {
+			return answer(sum, nil)
+		}
+	}
+}
+
+// bulk makes a call of a method whose filter is a struct within the request.
+func bulk[F any](method func(*knockersqlite.Inbox, context.Context, F, knockersqlite.BulkOptions) (knockersqlite.BulkResult, error)) call {
+	return func(i *inbox, request map[string]any) (any, error) {
+		var f F
+		var o knockersqlite.BulkOptions
+		filter, _ := request["filter"].(map[string]any)
+		if err := fill(&f, filter); err != nil {
+			return nil, err
+		}
+		if all, given := filter["all"]; given {
+			request = without(request)
+			request["all"] = all
+		}
+		if err := fill(&o, without(request, "filter")); err != nil {
+			return nil, err
+		}
+		return answer(method(i.Inbox, ctx, f, o))
+	}
 }
 
 func listed[T any](name string, list []T, cursor string, err error) (any, error) {

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"reflect"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	knockersqlite "github.com/knocker-dev/knocker/bindings/go"
+)
+
+// bulkFlags say how an action goes about all that a filter matches.
+type bulkFlags struct {
+	filter      eventFlags
+	all, dryRun bool
+	yes         bool
+	limit       int64
+}
+
+func (b *bulkFlags) add(a *app, cmd *cobra.Command) {
+	b.filter.add(a, cmd)
+	cmd.Flags().BoolVar(&b.all, "all", false, "without any other filter: every event")
+	cmd.Flags().BoolVar(&b.dryRun, "dry-run", false, "only count what matches")
+	cmd.Flags().BoolVarP(&b.yes, "yes", "y", false, "don't ask")
+	cmd.Flags().Int64Var(&b.limit, "limit", 0, "at most this `NUMBER`, the oldest first (default: all)")
+}
+
+// given reports whether any filter was given.
+func (b *bulkFlags) given() bool {
+	return b.all || b.filter.since != "" || b.filter.until != "" || !reflect.DeepEqual(b.filter.f, knockersqlite.EventFilter{})
+}
+
+// selects reads the filter, and refuses one that selects everything by mistake.
+func (b *bulkFlags) selects(a *app) (knockersqlite.EventFilter, error) {
+	f, err := b.filter.filter(a)
+	if err != nil {
+		return f, err
+	}
+	if empty := reflect.DeepEqual(f, knockersqlite.EventFilter{}); empty != b.all {
+		if empty {
+			return f, usage("which events? Give their ids, a filter such as --status dead, or --all")
+		}
+		return f, usage("--all goes without a filter")
+	}
+	if b.limit < 0 {
+		return f, usage("--limit must be at least 1")
+	}
+	return f, nil
+}
+
+// bulkShape is what a bulk action did.
+type bulkShape struct {
+	Matched int64 `json:"matched"`
+	Changed int64 `json:"changed"`
+	Skipped int64 `json:"skipped"`
+	DryRun  bool  `json:"dry_run"`
+}
+
+// bulk counts what matches, asks, and goes through it. done is how the events
+// that were changed are told of: "replayed".
+func (a *app) bulk(b *bulkFlags, verb, done string, count64 int64, run func(progress func(changed, skipped int64)) (bulkShape, error)) error {
+	if b.dryRun || count64 == 0 {
+		return a.printBulk(bulkShape{Matched: count64, DryRun: b.dryRun}, done)
+	}
+	todo := count64
+	if b.limit > 0 {
+		todo = min(todo, b.limit)
+	}
+	if err := a.confirm(b.yes, fmt.Sprintf("%s %s", verb, plural(todo, "event"))); err != nil {
+		return err
+	}
+	bar := a.progress(verb, todo)
+	did, err := run(func(changed, skipped int64) { bar.at(changed + skipped) })
+	bar.end()
+	if err != nil && did.Changed == 0 {
+		return err
+	}
+	// What is done is done, also where it was interrupted.
+	if printed := a.printBulk(did, done); printed != nil {
+		return printed
+	}
+	return err
+}
+
+func (a *app) printBulk(did bulkShape, done string) error {
+	switch {
+	case a.json:
+		a.out.json(did)
+	case did.Matched == 0:
+		a.messages.line("no events match")
+	case did.DryRun:
+		a.out.line("%s match", plural(did.Matched, "event"))
+	default:
+		a.out.line("%s %s", plural(did.Changed, "event"), done)
+		if did.Skipped > 0 {
+			a.out.line("%s left alone: their state does not allow it", plural(did.Skipped, "event"))
+		}
+	}
+	_ = a.out.flush()
+	return a.messages.flush()
+}
+
+// confirm asks the person at the terminal; a script says --yes.
+func (a *app) confirm(yes bool, what string) error {
+	if yes {
+		return nil
+	}
+	if !a.messages.terminal || !term.IsTerminal(int(os.Stdin.Fd())) {
+		return usage("this would %s: say --yes", what)
+	}
+	fmt.Fprintf(a.messages.w, "%s? [y/N] ", what)
+	_ = a.messages.flush()
+	answer, _ := bufio.NewReader(os.Stdin).ReadString('\n')
+	if answer = strings.ToLower(strings.TrimSpace(answer)); answer != "y" && answer != "yes" {
+		return &problem{exitFailed, "not_confirmed", "nothing was done"}
+	}
+	return nil
+}
+
+// bulkEvents runs one of the bulk actions on events.
+func (a *app) bulkEvents(ctx context.Context, inbox *knockersqlite.Inbox, b *bulkFlags, act action) error {
+	f, err := b.selects(a)
+	if err != nil {
+		return err
+	}
+	o := knockersqlite.BulkOptions{All: b.all, Limit: b.limit, DryRun: true}
+	counted, err := act.all(inbox, ctx, f, o)
+	if err != nil {
+		return err
+	}
+	return a.bulk(b, act.name, act.done, counted.Matched, func(progress func(changed, skipped int64)) (bulkShape, error) {
+		o.DryRun = false
+		o.Progress = func(r knockersqlite.BulkResult) { progress(r.Changed, r.Skipped) }
+		did, err := act.all(inbox, ctx, f, o)
+		return bulkShape{Matched: did.Matched, Changed: did.Changed, Skipped: did.Skipped}, err
+	})
+}
