@@ -19,7 +19,8 @@ func eventReply(e *core.Event, withBody bool) abi.Event {
 		Status: e.Status, AttemptCount: e.AttemptCount, Method: e.Method,
 		Headers: abi.Object(e.HeadersJSON), Query: abi.Object(e.QueryJSON),
 		ReceivedAt: e.ReceivedAt, HandledAt: abi.NullInteger(e.HandledAt), LastError: abi.NullText(e.LastError),
-		Body: bodyReply(e.Body, withBody),
+		ExpungedAt: abi.NullInteger(e.ExpungedAt),
+		Body:       bodyReply(e.Body, withBody),
 	}
 }
 
@@ -46,6 +47,7 @@ func deliveryReply(d *core.Delivery, withBody bool) abi.Delivery {
 		SignatureValid: d.SignatureValid, SignatureError: abi.NullText(d.SignatureError), DedupeKey: abi.NullText(d.DedupeKey),
 		BodyBytes: d.BodyBytes, BodyDigest: abi.NullText(d.BodyDigest),
 		AcceptedAt: abi.NullInteger(d.AcceptedAt), AcceptedBy: abi.NullText(d.AcceptedBy), AcceptedReason: abi.NullText(d.AcceptedReason), Body: bodyReply(d.Body, withBody),
+		ExpungedAt: abi.NullInteger(d.ExpungedAt),
 	}
 }
 

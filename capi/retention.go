@@ -72,3 +72,11 @@ func age(s *float64) time.Duration {
 	}
 	return max(seconds(*s), 1)
 }
+
+func expunge(i *inbox, r *abi.ExpungeRequest) (*abi.ExpungeReply, error) {
+	out, cursor, err := i.core.StepExpunge(calledFrom(r.Caller), eventFilter(r.Filter.EventFilter), r.Reason, bulkOptions(r.BulkFields, r.Filter.All), r.Cursor)
+	return &abi.ExpungeReply{
+		BulkReply:      abi.BulkReply{Matched: out.Matched, Changed: out.Changed, Skipped: out.Skipped, Cursor: abi.NullText(cursor)},
+		ErasedFromFile: out.ErasedFromFile,
+	}, err
+}

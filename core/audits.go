@@ -2,9 +2,8 @@ package core
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
-	"fmt"
+	"math"
 
 	"github.com/knocker-dev/knocker/core/sqlite"
 	"github.com/knocker-dev/knocker/core/store"
@@ -56,7 +55,7 @@ func (i *Inbox) ListPruneAudits(_ context.Context, limit int, cursor string) (li
 		return nil
 	})
 	if n := len(list); n > 0 && n == limit {
-		next = base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "audit.%d", list[n-1].ID))
+		next = cursorOf(list[n-1].ID)
 	}
 	return list, next, err
 }
@@ -64,16 +63,13 @@ func (i *Inbox) ListPruneAudits(_ context.Context, limit int, cursor string) (li
 // auditCursor is the id that a page ends before.
 func auditCursor(cursor string) (before int64, err error) {
 	if cursor == "" {
-		return 1<<63 - 1, nil
+		return math.MaxInt64, nil
 	}
-	text, err := base64.RawURLEncoding.DecodeString(cursor)
-	if err == nil {
-		_, err = fmt.Sscanf(string(text), "audit.%d", &before)
+	numbers, ok := cursorNumbers(cursor, 1)
+	if !ok {
+		return 0, badCursor()
 	}
-	if err != nil {
-		return 0, fail(CodeInvalidArgument, "the cursor is not one that this list has answered")
-	}
-	return before, nil
+	return numbers[0], nil
 }
 
 const selectAudit = `SELECT id, kind, coalesce(queue_name, ''), executed_at, events_pruned, deliveries_pruned, attempts_pruned, live_jobs_pruned, summary_json

@@ -140,6 +140,8 @@ type bulk struct {
 	prepare func(c *sqlite.Conn, rows []int64) error
 	// apply reports whether it has changed the row.
 	apply func(c *sqlite.Conn, id int64) (bool, error)
+	// write runs a step's transaction; nil is the way of all actions.
+	write func(ctx context.Context, f func(c *sqlite.Conn) error) error
 }
 
 // progress is what a bulk action's cursor remembers.
@@ -215,8 +217,11 @@ func (i *Inbox) step(ctx context.Context, b bulk, o BulkOptions, cursor string) 
 	if err != nil || len(found) == 0 {
 		return out, "", err
 	}
-	done := p
-	err = i.act(ctx, func(c *sqlite.Conn) error {
+	done, write := p, b.write
+	if write == nil {
+		write = i.act
+	}
+	err = write(ctx, func(c *sqlite.Conn) error {
 		done, out.Changed, out.Skipped = p, 0, 0
 		return b.change(c, &done, found, &out)
 	})

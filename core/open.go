@@ -122,8 +122,10 @@ func (e *engine) open() (*sqlite.Conn, error) {
 // WAL is on, because the embedded build's own default in WAL is NORMAL, and it
 // never changes: cached statements would lose the change. temp_store keeps what
 // savepoints remember in memory: it would go to a file in another directory.
+// secure_delete keeps copies of rows out of the unused parts of pages, where an
+// erasure would not find them.
 func (e *engine) configure(c *sqlite.Conn, synchronous string) error {
-	script := "PRAGMA temp_store = MEMORY; PRAGMA main.synchronous = " + synchronous + "; PRAGMA cache_size = -8192; PRAGMA fullfsync = 1; PRAGMA checkpoint_fullfsync = 1; PRAGMA foreign_keys = "
+	script := "PRAGMA temp_store = MEMORY; PRAGMA main.secure_delete = FAST; PRAGMA main.synchronous = " + synchronous + "; PRAGMA cache_size = -8192; PRAGMA fullfsync = 1; PRAGMA checkpoint_fullfsync = 1; PRAGMA foreign_keys = "
 	if e.options.NoForeignKeys {
 		script += "OFF"
 	} else {

@@ -2,7 +2,6 @@ package core
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 
 	"github.com/knocker-dev/knocker/core/sqlite"
@@ -115,7 +114,7 @@ func (e *engine) oldOrphans(olderThan int64, limit int, bytes int64) (ids []int6
 
 // pruneOrphans removes those that are orphans still.
 func pruneOrphans(c *sqlite.Conn, ids []int64) (int64, error) {
-	r, err := c.Exec("DELETE FROM main.knocker_deliveries WHERE id"+inList+" AND event_id IS NULL", jsonIDs(ids))
+	r, err := c.Exec("DELETE FROM main.knocker_deliveries WHERE id"+inList+" AND event_id IS NULL", jsonList(ids))
 	return r.Changes, err
 }
 
@@ -152,7 +151,7 @@ func pruneEvents(c *sqlite.Conn, ids []int64) (out PruneResult, deadJobs int64, 
 	if len(ids) == 0 {
 		return out, 0, nil
 	}
-	events := jsonIDs(ids)
+	events := jsonList(ids)
 	batches, err := textOf(c, "SELECT json_group_array(DISTINCT delivery_id) FROM main.knocker_delivery_events WHERE event_id IN (SELECT value FROM json_each(?))", events)
 	if err != nil {
 		return out, 0, err
@@ -194,30 +193,8 @@ func deleteJobs(table string) string {
 	return "DELETE FROM main." + table + " WHERE id IN (SELECT j.id FROM main.knocker_events e JOIN main." + table + " j ON j.id = e.job_id WHERE e.id" + inList + " AND e.id = " + jobsEvent + ")"
 }
 
-// inList compares with a list of ids; see jsonIDs.
+// inList compares with a list of ids; see jsonList.
 const inList = " IN (SELECT value FROM json_each(?))"
-
-// jsonIDs is the argument of inList.
-func jsonIDs(ids []int64) string {
-	text, err := json.Marshal(ids)
-	if err != nil {
-		panic(err) // integers always encode
-	}
-	return string(text)
-}
-
-// idsOf reads a list of ids.
-func idsOf(c *sqlite.Conn, sql string, args ...any) ([]int64, error) {
-	rows, err := c.Query(sql, args...)
-	if err != nil {
-		return nil, err
-	}
-	ids := make([]int64, 0, rows.Len())
-	for rows.Next() {
-		ids = append(ids, rows.Int(0))
-	}
-	return ids, nil
-}
 
 func textOf(c *sqlite.Conn, sql string, args ...any) (string, error) {
 	rows, err := c.Query(sql, args...)

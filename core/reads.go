@@ -14,7 +14,7 @@ import (
 // and of a batch only its own slice.
 const eventSelect = `SELECT e.id, p.name, coalesce(e.event_type, ''), coalesce(e.provider_event_id, ''), coalesce(e.provider_delivery_id, ''),
 	coalesce(e.dedupe_key, ''), coalesce(d.id, 0), e.status, e.attempt_count, coalesce(d.method, e.method), coalesce(d.headers_json, '{}'),
-	coalesce(d.query_json, '{}'), e.received_at, coalesce(e.handled_at, 0), coalesce(e.last_error, ''), %s
+	coalesce(d.query_json, '{}'), e.received_at, coalesce(e.handled_at, 0), coalesce(e.last_error, ''), %s, coalesce(e.expunged_at, 0)
 	FROM main.knocker_events e JOIN main.knocker_endpoints p ON p.id = e.endpoint_id
 	LEFT JOIN main.knocker_deliveries d ON d.id = %s
 	LEFT JOIN main.knocker_delivery_events l ON l.event_id = e.id AND l.delivery_id = d.id
@@ -31,7 +31,7 @@ var (
 func scanEvent(r *store.Rows) Event {
 	ev := Event{ID: r.Int(0), Endpoint: r.Text(1), EventType: r.Text(2), ProviderEventID: r.Text(3), ProviderDeliveryID: r.Text(4), DedupeKey: r.Text(5),
 		DeliveryID: r.Int(6), Status: r.Text(7), AttemptCount: int(r.Int(8)), Method: r.Text(9), HeadersJSON: r.Bytes(10), QueryJSON: r.Bytes(11),
-		ReceivedAt: r.Int(12), HandledAt: r.Int(13), LastError: r.Text(14)}
+		ReceivedAt: r.Int(12), HandledAt: r.Int(13), LastError: r.Text(14), ExpungedAt: r.Int(16)}
 	if !r.IsNull(15) {
 		ev.Body = r.Bytes(15)
 		if ev.Body == nil {

@@ -14,14 +14,14 @@ import (
 const deliverySelect = `SELECT d.id, p.name, coalesce(d.event_id, 0), d.kind, coalesce(d.reason, ''), d.received_at, coalesce(d.provider_event_id, ''),
 	coalesce(d.provider_delivery_id, ''), coalesce(d.event_type, ''), d.method, d.headers_json, d.query_json, d.signature_valid,
 	coalesce(d.signature_error, ''), coalesce(d.dedupe_key, ''), d.body_bytes, d.body_digest, %s,
-	coalesce(d.accepted_at, 0), coalesce(d.accepted_by, ''), coalesce(d.accepted_reason, '')
+	coalesce(d.accepted_at, 0), coalesce(d.accepted_by, ''), coalesce(d.accepted_reason, ''), coalesce(d.expunged_at, 0)
 	FROM main.knocker_deliveries d JOIN main.knocker_endpoints p ON p.id = d.endpoint_id`
 
 func scanDelivery(r *store.Rows) Delivery {
 	d := Delivery{ID: r.Int(0), Endpoint: r.Text(1), EventID: r.Int(2), Kind: r.Text(3), Reason: r.Text(4), ReceivedAt: r.Int(5), ProviderEventID: r.Text(6),
 		ProviderDeliveryID: r.Text(7), EventType: r.Text(8), Method: r.Text(9), HeadersJSON: r.Bytes(10), QueryJSON: r.Bytes(11),
 		SignatureError: r.Text(13), DedupeKey: r.Text(14), BodyBytes: r.Int(15), BodyDigest: hex.EncodeToString(r.Bytes(16)),
-		AcceptedAt: r.Int(18), AcceptedBy: r.Text(19), AcceptedReason: r.Text(20)}
+		AcceptedAt: r.Int(18), AcceptedBy: r.Text(19), AcceptedReason: r.Text(20), ExpungedAt: r.Int(21)}
 	if !r.IsNull(12) {
 		valid := r.Int(12) != 0
 		d.SignatureValid = &valid

@@ -28,13 +28,13 @@ func pruneStatus(status string) func(*retentionPass, context.Context, int64, int
 		}
 		removed := 0
 		err = p.writeBatch(ctx, func(c *sqlite.Conn, out *RetentionResult) error {
-			ids, err := idsOf(c, "SELECT id FROM main.knocker_events WHERE id"+inList+" AND status = ? AND received_at < ?", jsonIDs(found.ids), status, cutoff)
+			old, err := ids(c, "SELECT id FROM main.knocker_events WHERE id"+inList+" AND status = ? AND received_at < ?", jsonList(found.ids), status, cutoff)
 			if err != nil {
 				return err
 			}
-			r, deadJobs, err := pruneEvents(c, ids)
+			r, deadJobs, err := pruneEvents(c, old)
 			out.add(RetentionResult{PruneResult: r, DeadJobsPruned: deadJobs})
-			removed = len(ids)
+			removed = len(old)
 			return err
 		})
 		return removed, found.more, err
@@ -130,7 +130,7 @@ func (p *retentionPass) pruneDeadJobs(ctx context.Context, cutoff int64, limit i
 		return 0, more, err
 	}
 	err = p.writeBatch(ctx, func(c *sqlite.Conn, out *RetentionResult) error {
-		r, err := c.Exec("DELETE FROM main._honker_dead WHERE id"+inList+" AND died_at < ? AND "+ourDeadJobs, jsonIDs(ids), cutoff, p.e.options.QueueName)
+		r, err := c.Exec("DELETE FROM main._honker_dead WHERE id"+inList+" AND died_at < ? AND "+ourDeadJobs, jsonList(ids), cutoff, p.e.options.QueueName)
 		out.DeadJobsPruned += r.Changes
 		return err
 	})
@@ -139,18 +139,18 @@ func (p *retentionPass) pruneDeadJobs(ctx context.Context, cutoff int64, limit i
 
 // pruneAudits relies on ids that grow with time: there is no index on it.
 func (p *retentionPass) pruneAudits(ctx context.Context, cutoff int64, limit int) (removed int, more bool, err error) {
-	var ids []int64
+	var old []int64
 	err = p.e.read(func(c *sqlite.Conn) error {
-		ids, err = idsOf(c, "SELECT id FROM (SELECT id, executed_at FROM main.knocker_prune_audits ORDER BY id LIMIT ?) WHERE executed_at < ?", limit, cutoff)
+		old, err = ids(c, "SELECT id FROM (SELECT id, executed_at FROM main.knocker_prune_audits ORDER BY id LIMIT ?) WHERE executed_at < ?", limit, cutoff)
 		return err
 	})
-	if err != nil || len(ids) == 0 {
+	if err != nil || len(old) == 0 {
 		return 0, false, err
 	}
 	err = p.writeBatch(ctx, func(c *sqlite.Conn, out *RetentionResult) error {
-		r, err := c.Exec("DELETE FROM main.knocker_prune_audits WHERE id"+inList, jsonIDs(ids))
+		r, err := c.Exec("DELETE FROM main.knocker_prune_audits WHERE id"+inList, jsonList(old))
 		out.AuditsPruned += r.Changes
 		return err
 	})
-	return len(ids), len(ids) == limit, err
+	return len(old), len(old) == limit, err
 }

@@ -130,6 +130,7 @@ type Event struct {
 	ReceivedAt         int64
 	HandledAt          int64 // 0: not yet
 	LastError          string
+	ExpungedAt         int64  // 0: not; else body, headers and query were erased then
 	Body               []byte // nil where a list leaves bodies out
 }
 
@@ -157,6 +158,7 @@ type Delivery struct {
 	AcceptedAt     int64  // 0: not
 	AcceptedBy     string // "reverify" or "accept_delivery"
 	AcceptedReason string
+	ExpungedAt     int64 // 0: not; else body, headers and query were erased then
 	Body           []byte
 }
 

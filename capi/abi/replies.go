@@ -86,6 +86,8 @@ func (e *Event) AppendJSON(out []byte) []byte {
 	out = appendNullInteger(out, e.HandledAt)
 	out = append(out, `,"last_error":`...)
 	out = appendNullText(out, e.LastError)
+	out = append(out, `,"expunged_at":`...)
+	out = appendNullInteger(out, e.ExpungedAt)
 	if e.Body != nil {
 		out = append(out, `,"body":`...)
 		out = AppendBase64(out, *e.Body)

@@ -15,7 +15,7 @@ func TestAppendJSONMatchesTheTypes(t *testing.T) {
 		ID: 1, Endpoint: "shop\n", EventType: "invoice.paid", DedupeKey: "k\"", DeliveryID: 2, Status: "received", AttemptCount: 3,
 		Method: "POST", Headers: Object(`{"a":["b","c"]}`), Query: Object(`{}`), ReceivedAt: 1700000000, Body: &data,
 	}
-	bare := Event{Headers: Object(`not json`), HandledAt: 5, LastError: "x\x01"}
+	bare := Event{Headers: Object(`not json`), HandledAt: 5, LastError: "x\x01", ExpungedAt: 6}
 	replies := []interface{ AppendJSON([]byte) []byte }{
 		&ReceiveReply{EventIDs: []int64{}, Response: HTTPResponse{StatusCode: 401, Headers: map[string]string{}}, Reason: "bad_signature"},
 		&ReceiveReply{DeliveryID: 1, EventID: 2, EventIDs: []int64{2, 3}, Duplicate: true, StatusCode: 200, HandshakeSecret: "s",

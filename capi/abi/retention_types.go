@@ -78,3 +78,15 @@ type PruneAuditsReply struct {
 	Audits []PruneAudit `json:"audits"`
 	Cursor NullText     `json:"cursor"`
 }
+
+// ExpungeRequest erases the bodies, headers and queries of events.
+type ExpungeRequest struct {
+	BulkEventsRequest
+	Reason string `json:"reason"` // for the audit
+}
+
+// ExpungeReply says what one transaction did.
+type ExpungeReply struct {
+	BulkReply
+	ErasedFromFile bool `json:"erased_from_file"` // neither the database nor its WAL holds the bytes any more
+}

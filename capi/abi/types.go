@@ -308,6 +308,7 @@ type Event struct {
 	ReceivedAt         int64       `json:"received_at"`
 	HandledAt          NullInteger `json:"handled_at"`
 	LastError          NullText    `json:"last_error"`
+	ExpungedAt         NullInteger `json:"expunged_at"` // body, headers and query were erased then
 	Body               *Base64     `json:"body,omitempty"`
 }
 
@@ -351,6 +352,7 @@ type Delivery struct {
 	AcceptedAt         NullInteger `json:"accepted_at"`
 	AcceptedBy         NullText    `json:"accepted_by"`
 	AcceptedReason     NullText    `json:"accepted_reason"`
+	ExpungedAt         NullInteger `json:"expunged_at"` // body, headers and query were erased then
 	Body               *Base64     `json:"body,omitempty"`
 }
 

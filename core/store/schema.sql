@@ -36,7 +36,8 @@ CREATE TABLE IF NOT EXISTS knocker_events (
   handled_at           INTEGER,
   last_error           TEXT,
   delivery_id          INTEGER,
-  job_id               INTEGER
+  job_id               INTEGER,
+  expunged_at          INTEGER
 );
 CREATE UNIQUE INDEX IF NOT EXISTS knocker_events_identity
   ON knocker_events (endpoint_id, dedupe_key) WHERE dedupe_key IS NOT NULL;
@@ -56,8 +57,9 @@ CREATE INDEX IF NOT EXISTS knocker_events_error
 -- item's event, and knocker_delivery_events holds all of them. body_bytes is
 -- the length as it arrived; a rejected body may be stored shorter. accepted_at
 -- is set where a refused delivery was taken in later: the verdict at its arrival
--- stays beside how (reverify or accept_delivery) and why. The body comes last, so
--- that a list does not read through the pages of a large one.
+-- stays beside how (reverify or accept_delivery) and why. expunged_at is set where
+-- body, headers and query were erased. The body comes last, so that a list does
+-- not read through the pages of a large one.
 CREATE TABLE IF NOT EXISTS knocker_deliveries (
   id                   INTEGER PRIMARY KEY AUTOINCREMENT,
   endpoint_id          INTEGER NOT NULL REFERENCES knocker_endpoints(id),
@@ -79,6 +81,7 @@ CREATE TABLE IF NOT EXISTS knocker_deliveries (
   accepted_at          INTEGER,
   accepted_by          TEXT,
   accepted_reason      TEXT,
+  expunged_at          INTEGER,
   body_blob            BLOB NOT NULL
 );
 CREATE INDEX IF NOT EXISTS knocker_deliveries_event
@@ -96,6 +99,7 @@ CREATE TABLE IF NOT EXISTS knocker_delivery_events (
   item        INTEGER NOT NULL,
   body_offset INTEGER NOT NULL,
   body_length INTEGER NOT NULL,
+  expunged_at INTEGER, -- the item's bytes were blanked
   PRIMARY KEY (delivery_id, item)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS knocker_delivery_events_event ON knocker_delivery_events (event_id, delivery_id);
