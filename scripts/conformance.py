@@ -43,6 +43,7 @@ RUNNERS: Dict[str, Runner] = {
     "go": Runner(["go", "run", "-tags", TAGS, "./conformance/go"]),
     "python": Runner([str(ROOT / ".venv" / "bin" / "python"), "conformance/python/run.py"]),
     "node": Runner(["node", "bindings/node/conformance/run.mjs"], "node"),
+    "ruby": Runner(["ruby", "bindings/ruby/conformance/run.rb"]),
     "elixir": Runner(["bindings/elixir/conformance/run"]),
 }
 #: All bindings of the project. One without a runner is listed as not proven.

@@ -22,6 +22,8 @@ GENERATED: Dict[str, List[str]] = {
     "bindings/go/errors_generated.go": ["go", "run", "-tags", TAGS, "./bindings/go/internal/errortable", "bindings/go/errors_generated.go"],
     "bindings/elixir/lib/knocker_sqlite/error_codes.ex": [sys.executable, "bindings/elixir/tools/generate_errors.py"],
     "bindings/node/src/error-codes.ts": ["node", "bindings/node/scripts/generate-errors.mjs"],
+    "bindings/ruby/lib/knocker_sqlite/error_codes.rb": [sys.executable, "bindings/ruby/tools/generate_errors.py"],
+    "bindings/ruby/sig/error_codes.rbs": [sys.executable, "bindings/ruby/tools/generate_errors.py"],
     "bindings/python/src/knocker/_error_codes.py": [sys.executable, "bindings/python/tools/generate_errors.py"],
 }
 
