@@ -80,3 +80,13 @@ func expunge(i *inbox, r *abi.ExpungeRequest) (*abi.ExpungeReply, error) {
 		ErasedFromFile: out.ErasedFromFile,
 	}, err
 }
+
+func check(i *inbox, r *abi.CheckRequest) (*abi.CheckReply, error) {
+	out, err := i.core.Check(background(), r.Quick)
+	return &abi.CheckReply{
+		Integrity: out.Integrity, SchemaVersion: out.SchemaVersion, Stuck: out.Stuck, OrphanJobs: out.OrphanJobs,
+		ForeignKeys: each(out.ForeignKeys, func(l core.BrokenLink) abi.BrokenLink {
+			return abi.BrokenLink{Table: l.Table, RowID: abi.NullInteger(l.RowID), Parent: l.Parent}
+		}),
+	}, err
+}

@@ -90,3 +90,24 @@ type ExpungeReply struct {
 	BulkReply
 	ErasedFromFile bool `json:"erased_from_file"` // neither the database nor its WAL holds the bytes any more
 }
+
+// CheckRequest asks whether the file is sound.
+type CheckRequest struct {
+	Quick bool `json:"quick"` // without comparing indexes with their tables
+}
+
+// CheckReply says what is wrong with a file: empty lists and zeros, nothing.
+type CheckReply struct {
+	Integrity     []string     `json:"integrity"`    // SQLite's sentences on damage, at most 100
+	ForeignKeys   []BrokenLink `json:"foreign_keys"` // at most 100
+	SchemaVersion int          `json:"schema_version"`
+	Stuck         int64        `json:"stuck"`       // received events whose job is gone
+	OrphanJobs    int64        `json:"orphan_jobs"` // jobs of the inbox's queue that are about no event
+}
+
+// BrokenLink is a row whose foreign key has no row to point at.
+type BrokenLink struct {
+	Table  string      `json:"table"`
+	RowID  NullInteger `json:"rowid"`
+	Parent string      `json:"parent"`
+}
