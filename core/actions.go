@@ -193,7 +193,7 @@ func (e *engine) queueAnew(c *sqlite.Conn, eventID, deliveryID int64) error {
 		payload = fmt.Sprintf(`{"event_id":%d,"delivery_id":%d}`, eventID, deliveryID)
 	}
 	now := e.now()
-	id, err := queue.Enqueue(c, 0, name, payload, now.Unix(), attempts, now)
+	id, err := queue.Enqueue(c, name, payload, now.Unix(), attempts, now)
 	if err != nil {
 		return err
 	}

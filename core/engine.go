@@ -99,10 +99,17 @@ func (e *engine) release() {
 // checkSchema runs inside each write transaction: a newer process may have
 // migrated the file, or someone may have dropped the tables.
 func (e *engine) checkSchema(c *sqlite.Conn) error {
-	cookie, err := store.Cookie(c)
+	rows, err := c.Query(store.CookieQuery)
 	if err != nil {
 		return fromSQLite(err)
 	}
+	return e.checkCookie(c, rows)
+}
+
+// checkCookie looks at the layout again if the schema cookie has changed.
+func (e *engine) checkCookie(c *sqlite.Conn, rows *store.Rows) error {
+	rows.Next()
+	cookie := rows.Int(0)
 	if cookie == e.cookie {
 		return nil
 	}

@@ -42,7 +42,10 @@ type receipt struct {
 	response   Response
 	statusCode int
 
+	rows packed
+
 	// Written by whoever commits the receipt.
+	at     placed
 	result Result
 	err    error
 }

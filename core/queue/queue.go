@@ -27,16 +27,19 @@ type Key struct {
 	Attempts int
 }
 
-// Enqueue inserts a pending job under an id that the caller has reserved in
-// this transaction (0: SQLite's choice) and returns the id.
-func Enqueue(c store.Conn, id int64, queue, payload string, runAt int64, maxAttempts int, now time.Time) (int64, error) {
-	var key any
-	if id != 0 {
-		key = id
-	}
-	r, err := c.Exec(`INSERT INTO main._honker_live (id, queue, payload, state, priority, run_at, attempts, max_attempts, created_at)
-		VALUES (?, ?, ?, 'pending', 0, ?, 0, ?, ?)`, key, queue, payload, runAt, maxAttempts, now.Unix())
+const insertJob = `INSERT INTO main._honker_live (id, queue, payload, state, priority, run_at, attempts, max_attempts, created_at)
+	VALUES (?, ?, ?, 'pending', 0, ?, 0, ?, ?)`
+
+// Enqueue inserts a pending job and returns its id.
+func Enqueue(c store.Conn, queue, payload string, runAt int64, maxAttempts int, now time.Time) (int64, error) {
+	r, err := c.Exec(insertJob, nil, queue, payload, runAt, maxAttempts, now.Unix())
 	return r.LastInsertID, err
+}
+
+// AddJob adds the inserting of a pending job to a batch, under an id that the
+// caller has reserved in this transaction.
+func AddJob(b store.Batch, id int64, queue, payload string, runAt int64, maxAttempts int, now time.Time) {
+	b.Add(0, insertJob, id, queue, payload, runAt, maxAttempts, now.Unix())
 }
 
 // ClaimParams says what a worker asks for.

@@ -30,7 +30,7 @@ var noon = time.Unix(1767225600, 0)
 
 func put(t *testing.T, c store.Conn, runAt time.Time, maxAttempts int) int64 {
 	t.Helper()
-	id, err := Enqueue(c, 0, "q", `{}`, runAt.Unix(), maxAttempts, noon)
+	id, err := Enqueue(c, "q", `{}`, runAt.Unix(), maxAttempts, noon)
 	if err != nil {
 		t.Fatal(err)
 	}

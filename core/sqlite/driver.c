@@ -171,6 +171,7 @@ knocker_connection *knocker_connection_open(const sqlite3_api_routines *sqlite3_
 void knocker_connection_close(knocker_connection *c) {
 	const sqlite3_api_routines *sqlite3_api = c->api;
 	if (c->db) sqlite3_close_v2(c->db);
+	free(c->outcomes);
 	free(c->out);
 	free(c);
 }
@@ -260,11 +261,11 @@ static int out_row(knocker_connection *c, sqlite3_stmt *stmt, int columns) {
 	return 1;
 }
 
-int knocker_run(knocker_connection *c, sqlite3_stmt *stmt, const unsigned char *args, size_t args_length, int trusted) {
+/* Binds, steps to the end, keeps the rows and resets. */
+static int run(knocker_connection *c, sqlite3_stmt *stmt, const unsigned char *args, size_t args_length) {
 	const sqlite3_api_routines *sqlite3_api = c->api;
-	out_start(c);
-	c->trusted = trusted;
 	int code = bind_all(sqlite3_api, stmt, args, args_length);
+	c->rows = c->columns = 0;
 	if (code == SQLITE_OK) {
 		while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
 			/* Counted after the step: a changed schema may have re-prepared it. */
@@ -284,8 +285,55 @@ int knocker_run(knocker_connection *c, sqlite3_stmt *stmt, const unsigned char *
 	}
 	sqlite3_reset(stmt);
 	sqlite3_clear_bindings(stmt);
-	c->trusted = 0;
 	c->autocommit = sqlite3_get_autocommit(c->db);
+	return c->code;
+}
+
+int knocker_run(knocker_connection *c, sqlite3_stmt *stmt, const unsigned char *args, size_t args_length, int trusted) {
+	out_start(c);
+	c->trusted = trusted;
+	run(c, stmt, args, args_length);
+	c->trusted = 0;
+	return c->code;
+}
+
+static knocker_outcome *next_outcome(knocker_connection *c) {
+	if (c->done == c->outcomes_capacity) {
+		int capacity = c->outcomes_capacity ? 2 * c->outcomes_capacity : 64;
+		knocker_outcome *grown = realloc(c->outcomes, (size_t)capacity * sizeof *grown);
+		if (!grown) return NULL;
+		c->outcomes = grown;
+		c->outcomes_capacity = capacity;
+	}
+	return &c->outcomes[c->done];
+}
+
+int knocker_run_batch(knocker_connection *c, const unsigned char *p, size_t length) {
+	const unsigned char *end = p + length;
+	out_start(c);
+	c->done = c->unmet = 0;
+	c->code = SQLITE_OK;
+	c->trusted = 1;
+	while (p < end && c->code == SQLITE_OK && !c->unmet) {
+		uint64_t head[3]; /* statement, what it must do, length of its arguments */
+		memcpy(head, p, sizeof head);
+		p += sizeof head;
+		knocker_outcome *outcome = next_outcome(c);
+		if (!outcome) {
+			out_error(c, SQLITE_NOMEM);
+			break;
+		}
+		size_t at = c->out_length;
+		int open = !c->autocommit;
+		if (run(c, (sqlite3_stmt *)(uintptr_t)head[0], p, (size_t)head[2]) != SQLITE_OK) break;
+		p += head[2];
+		*outcome = (knocker_outcome){c->changes, at, c->out_length - at, c->rows, c->columns};
+		c->unmet = ((head[1] & KNOCKER_MUST_CHANGE) && !c->changes) || ((head[1] & KNOCKER_MUST_FIND) && !c->rows);
+		/* A transaction that is gone would turn every later statement into one of its own. */
+		if (open && c->autocommit && !(head[1] & KNOCKER_MAY_END)) out_error(c, SQLITE_ABORT_ROLLBACK);
+		if (!c->unmet) c->done++;
+	}
+	c->trusted = 0;
 	return c->code;
 }
 

@@ -6,6 +6,7 @@ package sqlite
 #cgo CFLAGS: -std=gnu11 -O2 -I${SRCDIR}/include
 #cgo darwin LDFLAGS: -Wl,-undefined,dynamic_lookup
 #cgo noescape knocker_run
+#cgo noescape knocker_run_batch
 #cgo noescape knocker_prepare
 #include <stdlib.h>
 #include "driver.h"
@@ -13,9 +14,7 @@ package sqlite
 import "C"
 
 import (
-	"encoding/binary"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -73,6 +72,7 @@ type Conn struct {
 	statements map[string]*statement
 	order      []string // least recently prepared first, for eviction
 	args       []byte
+	batch      Batch
 }
 
 type statement struct {
@@ -240,12 +240,16 @@ func (c *Conn) run(sql string, trusted bool, args []any) (*statement, error) {
 		return nil, err
 	}
 	if s.parameters != len(args) {
-		return nil, &Error{Code: C.SQLITE_RANGE, Message: fmt.Sprintf("the statement has %d parameters, %d were given", s.parameters, len(args))}
+		return nil, wrongCount(s, len(args))
 	}
-	if err := c.pack(args); err != nil {
+	if c.args, err = pack(c.args[:0], args); err != nil {
 		return nil, err
 	}
 	return s, c.step(s, trusted)
+}
+
+func wrongCount(s *statement, given int) error {
+	return &Error{Code: C.SQLITE_RANGE, Message: fmt.Sprintf("the statement has %d parameters, %d were given", s.parameters, given)}
 }
 
 func (c *Conn) runUntrusted(sql string, args []any, named map[string]any) (*statement, error) {
@@ -259,7 +263,7 @@ func (c *Conn) runUntrusted(sql string, args []any, named map[string]any) (*stat
 	if args, err = c.positions(s, named); err != nil {
 		return nil, err
 	}
-	if err := c.pack(args); err != nil {
+	if c.args, err = pack(c.args[:0], args); err != nil {
 		return nil, err
 	}
 	return s, c.step(s, false)
@@ -343,7 +347,8 @@ func (c *Conn) remember(sql string, s *statement) {
 		c.statements[sql] = s
 		return
 	}
-	if len(c.order) >= maxStatements {
+	// A batch that is being built names its statements by address.
+	for len(c.order) >= maxStatements && !c.batch.open {
 		oldest := c.order[0]
 		c.order = c.order[1:]
 		C.knocker_finalize(c.c, c.statements[oldest].stmt)
@@ -364,48 +369,4 @@ func (c *Conn) result() store.Result {
 func (c *Conn) rows() *store.Rows {
 	data := C.GoBytes(unsafe.Pointer(c.c.out), C.int(c.c.out_length))
 	return store.NewRows(data, int(c.c.rows), int(c.c.columns))
-}
-
-// pack writes the arguments as knocker_run reads them.
-func (c *Conn) pack(args []any) error {
-	b := c.args[:0]
-	for _, arg := range args {
-		switch v := arg.(type) {
-		case nil:
-			b = appendWord(b, 'n', 0)
-		case int64:
-			b = appendWord(b, 'i', uint64(v))
-		case int:
-			b = appendWord(b, 'i', uint64(v))
-		case int32:
-			b = appendWord(b, 'i', uint64(v))
-		case bool:
-			n := uint64(0)
-			if v {
-				n = 1
-			}
-			b = appendWord(b, 'i', n)
-		case float64:
-			if math.IsNaN(v) {
-				b = appendWord(b, 'n', 0)
-			} else {
-				b = appendWord(b, 'r', math.Float64bits(v))
-			}
-		case string:
-			b = append(appendWord(b, 't', uint64(len(v))), v...)
-		case []byte:
-			b = append(appendWord(b, 'b', uint64(len(v))), v...)
-		default:
-			return &Error{Code: C.SQLITE_MISMATCH, Message: fmt.Sprintf("a parameter of type %T can't be bound: use nil, a number, text or bytes", arg)}
-		}
-	}
-	if len(b) > math.MaxInt32 {
-		return &Error{Code: C.SQLITE_TOOBIG, Message: "the parameters are larger than 2 GiB"}
-	}
-	c.args = b
-	return nil
-}
-
-func appendWord(b []byte, kind byte, word uint64) []byte {
-	return binary.LittleEndian.AppendUint64(append(b, kind), word)
 }

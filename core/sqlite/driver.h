@@ -9,6 +9,20 @@
 #include <stddef.h>
 #include "sqlite3ext.h"
 
+/* What one statement of a batch did: its rows lie in `out` from `at` on. */
+typedef struct knocker_outcome {
+	int64_t changes;
+	size_t at, length;
+	int rows, columns;
+} knocker_outcome;
+
+/* What a statement of a batch must do for the next one to run. */
+enum {
+	KNOCKER_MUST_CHANGE = 1, /* change a row */
+	KNOCKER_MUST_FIND = 2,   /* answer a row */
+	KNOCKER_MAY_END = 4,     /* the transaction; any other that does is an error */
+};
+
 /* One connection. Go serialises all use of it, but for `expired`. */
 typedef struct knocker_connection {
 	const sqlite3_api_routines *api;
@@ -24,6 +38,12 @@ typedef struct knocker_connection {
 
 	int64_t busy_deadline; /* monotonic ns; 0: don't wait for locks */
 	int expired;           /* atomic: not 0 ends the running statement */
+
+	/* What each statement of the last batch left behind; see knocker_run_batch. */
+	struct knocker_outcome *outcomes;
+	int outcomes_capacity;
+	int done;  /* statements of the batch that ran and did what they must */
+	int unmet; /* the statement after them ran, but did not */
 
 	int wal_frames; /* length of the WAL after the last commit of this connection */
 	int trusted;         /* the running statement is the library's own */
@@ -62,6 +82,11 @@ int knocker_parameter_index(knocker_connection *c, sqlite3_stmt *stmt, const cha
  * value or length, and the bytes. */
 int knocker_run(knocker_connection *c, sqlite3_stmt *stmt, const unsigned char *args, size_t args_length,
                 int trusted);
+/* Runs the library's own statements one after the other, in one call: each is
+ * laid out as the statement (8 bytes), what it must do (8), the length of its
+ * arguments (8) and these, packed as for knocker_run. It stops at the first
+ * that fails (code) or does not do what it must (unmet). */
+int knocker_run_batch(knocker_connection *c, const unsigned char *statements, size_t length);
 /* Writes the column names as text cells. */
 int knocker_column_names(knocker_connection *c, sqlite3_stmt *stmt);
 /* Runs a script of several statements. */

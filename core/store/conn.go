@@ -20,6 +20,43 @@ type Conn interface {
 	// InTransaction reports whether a transaction is open. It can vanish under
 	// a statement: ON CONFLICT ROLLBACK, a full disk, an I/O error.
 	InTransaction() bool
+	// NewBatch begins a list of statements that run in one call.
+	NewBatch() Batch
+}
+
+// Must is what a statement of a batch must do for the next one to run.
+type Must int
+
+// MustChange and MustFind stop the batch at a statement that changes or answers
+// no row. Any other than one that MayEnd the transaction is an error if it does.
+const (
+	MustChange Must = 1
+	MustFind   Must = 2
+	MayEnd     Must = 4
+)
+
+// Batch is a list of statements that run in one call. A connection has one at a
+// time, from NewBatch to Close. Statements are numbered from 0.
+type Batch interface {
+	// Add appends a statement and returns its number. Its error is told by Run.
+	Add(must Must, sql string, args ...any) int
+	// AddPacked appends one whose arguments the driver has packed before.
+	AddPacked(must Must, sql string, args []byte) int
+	// SetInt overwrites an argument of a statement that has not run. It and
+	// those before it must be numbers or NULL.
+	SetInt(statement, argument int, value int64)
+	// Run runs the statements that have not run yet. It is not complete when
+	// one did not do what it must; after Skip the rest can run. After an error
+	// the batch is over.
+	Run() (complete bool, err error)
+	// Stopped is the statement that the last Run did not get past.
+	Stopped() int
+	// Skip lets the next Run begin with the given statement.
+	Skip(to int)
+	// Rows and Changes tell what a statement of the last Run did.
+	Rows(statement int) *Rows
+	Changes(statement int) int64
+	Close()
 }
 
 // Result is what a statement changed.

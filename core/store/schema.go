@@ -90,10 +90,13 @@ func Bootstrap(c Conn) error {
 	return err
 }
 
-// Cookie reads SQLite's schema cookie, which changes with every change of any
-// table: the cheap sign that the layout should be inspected again.
+// CookieQuery reads SQLite's schema cookie, which changes with every change of
+// any table: the cheap sign that the layout should be inspected again.
+const CookieQuery = "PRAGMA main.schema_version"
+
+// Cookie runs CookieQuery.
 func Cookie(c Conn) (int64, error) {
-	rows, err := c.Query("PRAGMA main.schema_version")
+	rows, err := c.Query(CookieQuery)
 	if err != nil || !rows.Next() {
 		return 0, err
 	}
