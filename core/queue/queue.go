@@ -65,23 +65,21 @@ func Claim(c store.Conn, p ClaimParams) (claimed, exhausted []Job, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	b := c.NewBatch()
+	defer b.Close()
 	for _, j := range found {
 		if j.Attempts >= j.MaxAttempts {
-			if err := bury(c, j.ID, "attempts used up: the worker died or lost its lease each time", p.Now); err != nil {
-				return nil, nil, err
-			}
 			exhausted = append(exhausted, j)
+			addBury(b, j.ID, "attempts used up: the worker died or lost its lease each time", p.Now)
 			continue
 		}
-		_, err := c.Exec(`UPDATE main._honker_live SET state = 'processing', worker_id = ?, claim_expires_at = ?, attempts = attempts + 1
+		b.Add(0, `UPDATE main._honker_live SET state = 'processing', worker_id = ?, claim_expires_at = ?, attempts = attempts + 1
 			WHERE id = ?`, p.WorkerID, expiry(p.Now, p.Lease), j.ID)
-		if err != nil {
-			return nil, nil, err
-		}
 		j.Attempts++
 		claimed = append(claimed, j)
 	}
-	return claimed, exhausted, nil
+	_, err = b.Run()
+	return claimed, exhausted, err
 }
 
 const jobColumns = "id, payload, attempts, max_attempts, created_at, priority, run_at"
@@ -160,9 +158,16 @@ func Held(c store.Conn, k Key) (bool, error) {
 	return rows.Len() == 1, nil
 }
 
+const acknowledge = "DELETE FROM main._honker_live" + held
+
 // Acknowledge removes a job that is done; false: its claim is gone.
 func Acknowledge(c store.Conn, k Key) (bool, error) {
-	return one(c.Exec("DELETE FROM main._honker_live"+held, k.ID, k.WorkerID, k.Attempts))
+	return one(c.Exec(acknowledge, k.ID, k.WorkerID, k.Attempts))
+}
+
+// AddAcknowledge adds that to a batch, which stops if the claim is gone.
+func AddAcknowledge(b store.Batch, k Key) int {
+	return b.Add(store.MustChange, acknowledge, k.ID, k.WorkerID, k.Attempts)
 }
 
 // Retry gives a job back to run at a later time, within maxAttempts in all.
@@ -206,17 +211,24 @@ func Fail(c store.Conn, k Key, reason string, now time.Time) (bool, error) {
 }
 
 func bury(c store.Conn, id int64, reason string, now time.Time) error {
-	_, err := c.Exec(`INSERT OR REPLACE INTO main._honker_dead (id, queue, payload, priority, run_at, attempts, max_attempts, last_error, created_at, died_at)
-		SELECT id, queue, payload, priority, run_at, attempts, max_attempts, ?, created_at, ? FROM main._honker_live WHERE id = ?`, reason, now.Unix(), id)
-	if err != nil {
-		return err
-	}
-	return Cancel(c, id)
+	b := c.NewBatch()
+	defer b.Close()
+	addBury(b, id, reason, now)
+	_, err := b.Run()
+	return err
 }
+
+func addBury(b store.Batch, id int64, reason string, now time.Time) {
+	b.Add(0, `INSERT OR REPLACE INTO main._honker_dead (id, queue, payload, priority, run_at, attempts, max_attempts, last_error, created_at, died_at)
+		SELECT id, queue, payload, priority, run_at, attempts, max_attempts, ?, created_at, ? FROM main._honker_live WHERE id = ?`, reason, now.Unix(), id)
+	b.Add(0, cancelJob, id)
+}
+
+const cancelJob = "DELETE FROM main._honker_live WHERE id = ?"
 
 // Cancel removes a live job whoever holds it.
 func Cancel(c store.Conn, id int64) error {
-	_, err := c.Exec("DELETE FROM main._honker_live WHERE id = ?", id)
+	_, err := c.Exec(cancelJob, id)
 	return err
 }
 
