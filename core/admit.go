@@ -8,6 +8,7 @@ import (
 	"github.com/knocker-dev/knocker/core/queue"
 	"github.com/knocker-dev/knocker/core/safe"
 	"github.com/knocker-dev/knocker/core/sqlite"
+	"github.com/knocker-dev/knocker/core/store"
 )
 
 // payload is what a job points at.
@@ -20,29 +21,28 @@ func payloadOf(text string) payload {
 // admit decides, in the claim's transaction, what happens to a claimed job: it
 // becomes a step, or is settled here (nil) because its event is done or gone, its
 // endpoint is paused or nobody handles it.
-func (w *Worker) admit(c *sqlite.Conn, j queue.Job, paused map[int64]bool) (*claim, error) {
+func (w *Worker) admit(c *sqlite.Conn, j queue.Job, rows *store.Rows, paused map[int64]bool) (*claim, error) {
 	p := payloadOf(j.Payload)
-	rows, err := c.Query(`SELECT e.status, coalesce(e.event_type, ''), p.name, e.endpoint_id FROM main.knocker_events e
-		JOIN main.knocker_endpoints p ON p.id = e.endpoint_id WHERE e.id = ?`, p.event)
-	if err != nil {
-		return nil, err
-	}
-	if !rows.Next() || rows.Text(0) == StatusHandled || rows.Text(0) == StatusIgnored {
+	if !rows.Next() {
 		return nil, queue.Cancel(c, j.ID)
 	}
-	if key := (queue.Key{ID: j.ID, WorkerID: w.id, Attempts: j.Attempts}); paused[rows.Int(3)] {
-		_, err := queue.Park(c, key, w.e.parkedQueue(rows.Int(3)))
+	event := scanEvent(rows)
+	if event.Status == StatusHandled || event.Status == StatusIgnored {
+		return nil, queue.Cancel(c, j.ID)
+	}
+	if key := (queue.Key{ID: j.ID, WorkerID: w.id, Attempts: j.Attempts}); paused[rows.Int(16)] {
+		_, err := queue.Park(c, key, w.e.parkedQueue(rows.Int(16)))
 		return nil, err
 	}
-	eventType, name := rows.Text(1), rows.Text(2)
-	endpoint := w.e.endpoints.get(name)
+	endpoint := w.e.endpoints.get(event.Endpoint)
 	if endpoint == nil {
-		endpoint = w.e.newEndpointState(Endpoint{ID: rows.Int(3), Name: name})
+		endpoint = w.e.newEndpointState(Endpoint{ID: rows.Int(16), Name: event.Endpoint})
 	}
 	k := &claim{key: queue.Key{ID: j.ID, WorkerID: w.id, Attempts: j.Attempts}, eventID: p.event, deliveryID: p.delivery,
-		maxAttempts: j.MaxAttempts, endpoint: endpoint, handler: w.e.registry.find(w.options.Scope, name, eventType)}
+		maxAttempts: j.MaxAttempts, endpoint: endpoint, handler: w.e.registry.find(w.options.Scope, event.Endpoint, event.EventType)}
+	k.keep(w.e, event)
 	if k.handler == nil {
-		return nil, w.unhandled(c, k, eventType)
+		return nil, w.unhandled(c, k, event.EventType)
 	}
 	if n := k.handler.params.Retry.MaxAttempts; n > 0 {
 		k.maxAttempts = n
@@ -78,6 +78,18 @@ func (w *Worker) unhandled(c *sqlite.Conn, k *claim, eventType string) error {
 // settle writes how a run ended: the event's new status and an attempt row. An
 // event that an operator has ignored meanwhile, or that is gone, is lease_lost.
 func (e *engine) settle(c *sqlite.Conn, k *claim, status, message string, durationMS int64) error {
+	b := c.NewBatch()
+	defer b.Close()
+	e.addSettle(b, k, status, message, durationMS)
+	complete, err := b.Run()
+	if err == nil && !complete {
+		err = fail(CodeLeaseLost, "the event was ignored, pruned or handled elsewhere while its handler ran")
+	}
+	return err
+}
+
+// addSettle adds that to a batch, which stops if the event is gone.
+func (e *engine) addSettle(b store.Batch, k *claim, status, message string, durationMS int64) {
 	now := e.now().Unix()
 	var handledAt, job any
 	if status == StatusHandled || status == StatusIgnored {
@@ -86,17 +98,10 @@ func (e *engine) settle(c *sqlite.Conn, k *claim, status, message string, durati
 	if status == StatusFailed {
 		job = k.key.ID
 	}
-	r, err := c.Exec(`UPDATE main.knocker_events SET status = ?, attempt_count = ?, handled_at = ?, last_error = ?, job_id = ?
+	b.Add(store.MustChange, `UPDATE main.knocker_events SET status = ?, attempt_count = ?, handled_at = ?, last_error = ?, job_id = ?
 		WHERE id = ? AND status NOT IN ('handled', 'ignored')`, status, k.key.Attempts, handledAt, orNull(message), job, k.eventID)
-	if err != nil {
-		return err
-	}
-	if r.Changes == 0 {
-		return fail(CodeLeaseLost, "the event was ignored, pruned or handled elsewhere while its handler ran")
-	}
-	_, err = c.Exec("INSERT INTO main.knocker_attempts (event_id, attempted_at, outcome, error, duration_ms) VALUES (?, ?, ?, ?, ?)",
+	b.Add(0, "INSERT INTO main.knocker_attempts (event_id, attempted_at, outcome, error, duration_ms) VALUES (?, ?, ?, ?, ?)",
 		k.eventID, now, status, orNull(message), durationMS)
-	return err
 }
 
 // eventDied marks the event of a job that the queue buried because its attempts

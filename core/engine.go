@@ -33,6 +33,7 @@ type engine struct {
 	counters    counters
 	flood       flood
 	share       sharing
+	acted       atomic.Int64 // operator actions and the like that were committed here
 	hooks       hooks
 	retention   retention
 	watchTold   sync.Once
@@ -224,6 +225,9 @@ func (e *engine) transaction(c *sqlite.Conn, timeout time.Duration, f func(c *sq
 	if err != nil {
 		rollback(c)
 		return fromSQLite(err)
+	}
+	if c == e.receipts {
+		e.acted.Add(1)
 	}
 	e.committed(c)
 	return nil

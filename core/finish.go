@@ -101,26 +101,21 @@ func (s *Step) finish(ctx context.Context, o Outcome) (string, error) {
 // finishHandled commits the application's writes together with "handled". A
 // handler that never used its transaction gets a short one.
 func (s *Step) finishHandled(ctx context.Context, more bool) (string, error) {
-	var err error
-	if s.tx == nil {
-		if err = s.enter(ctx, s.home, 0, false); err == nil {
-			err = s.opened()
-		}
-	}
-	if err != nil {
-		if s.ended != "" {
-			return "lost", err
-		}
-		return s.undone(ctx, err)
-	}
 	c := s.w.e.handlers
-	// The job first: where the claim is gone nothing has been changed yet, and
-	// where an operator has ignored the event its job goes all the same.
-	held, err := queue.Acknowledge(c, s.claim.key)
-	if err == nil && held {
-		err = s.w.e.settle(c, s.claim, StatusHandled, "", s.duration())
+	if s.tx == nil {
+		err := s.enter(ctx, s.home, 0)
+		if err == nil {
+			err = s.opened(&transaction{ends: time.Now().Add(s.w.e.options.MaxTransaction)})
+		}
+		if err != nil {
+			if s.ended != "" {
+				return "lost", err
+			}
+			return s.undone(ctx, err)
+		}
 	}
-	if err == nil && !held || CodeOf(err) == CodeLeaseLost {
+	complete, err := s.writeHandled(c)
+	if err == nil && !complete {
 		s.harmless = !s.used
 		s.rollback(CodeLeaseLost)
 		return "lost", s.endedError()
@@ -137,6 +132,20 @@ func (s *Step) finishHandled(ctx context.Context, more bool) (string, error) {
 		return s.undone(ctx, statementError(err))
 	}
 	return StatusHandled, nil
+}
+
+// writeHandled writes that the event is handled, if it is still this step's. The
+// job goes first: where the claim is gone nothing has been changed yet, and
+// where an operator has ignored the event its job goes all the same.
+func (s *Step) writeHandled(c *sqlite.Conn) (complete bool, err error) {
+	b := c.NewBatch()
+	defer b.Close()
+	if !c.InTransaction() {
+		b.Add(0, "BEGIN IMMEDIATE")
+	}
+	queue.AddAcknowledge(b, s.claim.key)
+	s.w.e.addSettle(b, s.claim, StatusHandled, "", s.duration())
+	return b.Run()
 }
 
 // undone counts a run whose success could not be committed as failed.

@@ -26,6 +26,11 @@ var (
 	selectEvent         = fmt.Sprintf(eventSelect, eventBody, "e.delivery_id")
 	selectEventDelivery = fmt.Sprintf(eventSelect, eventBody, "?2")
 	selectEventNoBody   = fmt.Sprintf(eventSelect, "NULL", "e.delivery_id")
+
+	// selectClaimed is event ?1 for the worker that claims it, with the endpoint's
+	// id, delivery ?2 or its own, and a body of at most ?3 bytes.
+	selectClaimed = fmt.Sprintf(eventSelect, "CASE WHEN coalesce(l.body_length, d.body_bytes) <= ?3 THEN "+eventBody+" END, e.endpoint_id",
+		"coalesce(?2, e.delivery_id)") + " WHERE e.id = ?1"
 )
 
 func scanEvent(r *store.Rows) Event {
@@ -39,28 +44,6 @@ func scanEvent(r *store.Rows) Event {
 		}
 	}
 	return ev
-}
-
-// load reads the step's event: with the delivery that a replay names, or its own.
-func (s *Step) load() error {
-	return s.w.e.read(func(c *sqlite.Conn) error {
-		var rows *store.Rows
-		var err error
-		if s.claim.deliveryID != 0 {
-			rows, err = c.Query(selectEventDelivery+" WHERE e.id = ?1", s.claim.eventID, s.claim.deliveryID)
-		} else {
-			rows, err = c.Query(selectEvent+" WHERE e.id = ?1", s.claim.eventID)
-		}
-		if err != nil {
-			return err
-		}
-		if !rows.Next() {
-			return fail(CodeNotFound, "event %d is gone", s.claim.eventID)
-		}
-		s.event = scanEvent(rows)
-		s.event.Status, s.event.AttemptCount = StatusProcessing, s.claim.key.Attempts
-		return nil
-	})
 }
 
 // GetEvent returns an event with its body. Errors: not_found.

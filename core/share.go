@@ -23,9 +23,10 @@ type sharing struct {
 	members []*Step // under the gate
 	since   time.Time
 
-	mu     sync.Mutex
-	parked bool // open, the gate is held, and no step runs in it
-	timer  *time.Timer
+	mu       sync.Mutex
+	parked   bool // open, the gate is held, and no step runs in it
+	parkedAt time.Time
+	timed    bool // parkedTooLong will run
 }
 
 // unpark takes over a parked transaction for a step.
@@ -37,7 +38,6 @@ func (e *engine) unpark() bool {
 		return false
 	}
 	s.parked = false
-	s.timer.Stop()
 	return true
 }
 
@@ -47,10 +47,30 @@ func (e *engine) park() {
 	e.gate.Adopt(0)
 	s := &e.share
 	s.mu.Lock()
-	s.parked = true
-	s.timer = safe.AfterFunc("shared commit", maxParked, e.flush)
+	s.parked, s.parkedAt = true, time.Now()
+	// One timer for many events: each that is set wakes a sleeping thread.
+	if !s.timed {
+		s.timed = true
+		safe.AfterFunc("shared commit", maxParked, e.parkedTooLong)
+	}
 	s.mu.Unlock()
 	if e.gate.Contended() {
+		e.flush()
+	}
+}
+
+// parkedTooLong commits if the event that was about to come has not.
+func (e *engine) parkedTooLong() {
+	s := &e.share
+	s.mu.Lock()
+	left := maxParked - time.Since(s.parkedAt)
+	s.timed = s.parked && left > 0
+	if s.timed {
+		safe.AfterFunc("shared commit", left, e.parkedTooLong)
+	}
+	over := s.parked && left <= 0
+	s.mu.Unlock()
+	if over {
 		e.flush()
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/knocker-dev/knocker/core/safe"
 	"github.com/knocker-dev/knocker/core/sqlite"
+	"github.com/knocker-dev/knocker/core/store"
 )
 
 // Step is one event in the hands of one handler, from claim to outcome. It
@@ -156,8 +157,9 @@ func statementError(err error) error {
 	return out
 }
 
-// begin opens the transaction at its first use. The event is checked again: it
-// may have been ignored, pruned or taken by another worker meanwhile.
+// begin opens the transaction at its first use: one that an event before has
+// left open goes on, in a savepoint. The event is checked again: it may have
+// been ignored, pruned or taken by another worker meanwhile.
 func (s *Step) begin(ctx context.Context, blocks uint64) error {
 	if s.finished {
 		return fail(CodeClosed, "the step has ended")
@@ -172,19 +174,47 @@ func (s *Step) begin(ctx context.Context, blocks uint64) error {
 	if blocks != 0 {
 		home = blocks
 	}
-	if err := s.enter(ctx, home, blocks, true); err != nil {
+	if err := s.enter(ctx, home, blocks); err != nil {
 		return err
 	}
-	if err := s.opened(); err != nil {
+	e, c := s.w.e, s.w.e.handlers
+	s.savepoint = c.InTransaction()
+	b := c.NewBatch()
+	defer b.Close()
+	if s.savepoint {
+		b.Add(0, "SAVEPOINT knocker_step")
+	} else {
+		b.Add(0, "BEGIN IMMEDIATE")
+	}
+	cookie := b.Add(0, store.CookieQuery)
+	still := s.addStillOurs(b)
+	if _, err := b.Run(); err != nil {
+		if c.InTransaction() {
+			_ = e.commitShared()
+		}
+		e.gate.Release()
+		return fromSQLite(err)
+	}
+	layout, ours := b.Rows(cookie), b.Rows(still).Len() > 0
+	b.Close()
+	if err := s.opened(s.watch()); err != nil {
 		return err
 	}
-	return s.checkClaim()
+	if err := e.checkCookie(c, layout); err != nil {
+		s.rollback("")
+		return err
+	}
+	if !ours {
+		s.rollback(CodeLeaseLost)
+		return s.endedError()
+	}
+	return nil
 }
 
-// opened starts the watch over the transaction.
-func (s *Step) opened() error {
+// opened makes the transaction that has been opened the step's.
+func (s *Step) opened(t *transaction) error {
 	s.wrote = true
-	s.tx = s.watch()
+	s.tx = t
 	select {
 	case <-s.over: // cut off in the moment that it got the writer
 		s.rollback("")
@@ -192,21 +222,6 @@ func (s *Step) opened() error {
 	default:
 		return nil
 	}
-}
-
-// checkClaim looks, in the transaction, whether the event is still this step's
-// to handle.
-func (s *Step) checkClaim() error {
-	gone, err := s.changed(s.w.e.handlers)
-	switch {
-	case err != nil:
-		s.rollback("")
-		return fromSQLite(err)
-	case gone:
-		s.rollback(CodeLeaseLost)
-		return s.endedError()
-	}
-	return nil
 }
 
 // waiter waits for the writer until the step is over: a worker that stops does
@@ -217,9 +232,9 @@ func (s *Step) waiter(home, blocks uint64) *sqlite.Waiter {
 	return w
 }
 
-// enter gets the writer and an open transaction: one that an event before has
-// left open, in a savepoint if the application will write in it, or a new one.
-func (s *Step) enter(ctx context.Context, home, blocks uint64, writes bool) error {
+// enter gets the writer, with the transaction that an event before has left
+// open, or with none.
+func (s *Step) enter(ctx context.Context, home, blocks uint64) error {
 	e := s.w.e
 	start := time.Now()
 	if e.unpark() {
@@ -238,21 +253,9 @@ func (s *Step) enter(ctx context.Context, home, blocks uint64, writes bool) erro
 	if s.claim.alone && c.InTransaction() {
 		_ = e.commitShared()
 	}
-	if s.savepoint = writes && c.InTransaction(); !s.savepoint && c.InTransaction() {
-		return nil
-	}
-	sql := "SAVEPOINT knocker_step"
 	if !c.InTransaction() {
-		sql = "BEGIN IMMEDIATE"
 		e.share.since = time.Now()
 		c.SetBusyTimeout(max(e.options.BusyTimeout-time.Since(start), time.Millisecond))
-	}
-	if _, err := c.Exec(sql); err != nil {
-		if len(e.share.members) > 0 {
-			_ = e.commitShared()
-		}
-		e.gate.Release()
-		return fromSQLite(err)
 	}
 	return nil
 }
@@ -262,13 +265,20 @@ func (s *Step) changed(c *sqlite.Conn) (bool, error) {
 	if err := s.w.e.checkSchema(c); err != nil {
 		return false, err
 	}
-	rows, err := c.Query(`SELECT 1 FROM main.knocker_events e, main._honker_live j
-		WHERE e.id = ? AND e.status NOT IN ('handled', 'ignored') AND j.id = ? AND j.worker_id = ? AND j.attempts = ? AND j.state = 'processing'`,
-		s.claim.eventID, s.claim.key.ID, s.claim.key.WorkerID, s.claim.key.Attempts)
-	if err != nil {
+	b := c.NewBatch()
+	defer b.Close()
+	still := s.addStillOurs(b)
+	if _, err := b.Run(); err != nil {
 		return false, err
 	}
-	return rows.Len() == 0, nil
+	return b.Rows(still).Len() == 0, nil
+}
+
+// addStillOurs asks whether the event is still this step's to handle.
+func (s *Step) addStillOurs(b store.Batch) int {
+	return b.Add(0, `SELECT 1 FROM main.knocker_events e, main._honker_live j
+		WHERE e.id = ? AND e.status NOT IN ('handled', 'ignored') AND j.id = ? AND j.worker_id = ? AND j.attempts = ? AND j.state = 'processing'`,
+		s.claim.eventID, s.claim.key.ID, s.claim.key.WorkerID, s.claim.key.Attempts)
 }
 
 // watch bounds the transaction: the writer belongs to everybody.
@@ -308,6 +318,9 @@ func (t *transaction) hasExpired() bool {
 
 // close ends the watch; after it nothing touches the connection any more.
 func (t *transaction) close(c *sqlite.Conn) {
+	if t.timer == nil { // the library's own statements are not watched
+		return
+	}
 	t.timer.Stop()
 	t.mu.Lock()
 	defer t.mu.Unlock()

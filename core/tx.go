@@ -129,17 +129,8 @@ func outcomeOf(err error) Outcome {
 // run calls the Go function that is registered for the step. A panic counts as
 // an error of the handler.
 func (s *Step) run(ctx context.Context) (err error) {
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := s.context(ctx)
 	defer cancel()
-	stop := make(chan struct{})
-	defer close(stop)
-	safe.Go("handler context", func() {
-		select {
-		case <-s.over:
-			cancel()
-		case <-stop:
-		}
-	})
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("panic: %v", v)

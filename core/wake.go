@@ -36,9 +36,45 @@ type wake struct {
 	changed chan struct{}
 	waiting int
 	polling bool
+	resting int           // callers that wait and have nothing else to look at
+	missed  time.Time     // of the last notification while nobody rested
+	look    chan struct{} // asks the poller to look after a missed notification
 }
 
-func newWake(e *engine) *wake { return &wake{e: e, changed: make(chan struct{})} }
+func newWake(e *engine) *wake {
+	return &wake{e: e, changed: make(chan struct{}), look: make(chan struct{}, 1)}
+}
+
+// rest says that a caller is about to wait for nothing but a wake-up. Meanwhile
+// notifications count; while everybody is busy they mostly tell of our own
+// commits, and the next look for work finds what they were about.
+func (w *wake) rest() (done func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.resting++
+	if time.Since(w.missed) < lookFor {
+		select {
+		case w.look <- struct{}{}:
+		default:
+		}
+	}
+	return func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.resting--
+	}
+}
+
+// miss reports whether a notification concerns nobody now.
+func (w *wake) miss() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.resting > 0 {
+		return false
+	}
+	w.missed = time.Now()
+	return true
+}
 
 // broadcast wakes all who wait.
 func (w *wake) broadcast() {
@@ -123,6 +159,10 @@ func (p *poller) run() {
 		case <-p.w.e.closing:
 			return
 		case <-notified:
+			if !p.w.miss() {
+				p.series()
+			}
+		case <-p.w.look:
 			p.series()
 		case <-timer.C:
 			p.look()

@@ -43,6 +43,7 @@ type claim struct {
 	endpoint    *endpointState
 	avoid       uint64 // not to be started while this home holds the writer
 	alone       bool   // its commit is not shared: a shared one has failed
+	ahead       *readAhead
 }
 
 // OpenWorker opens a worker on the inbox. Its claims live as long as it does.
@@ -128,6 +129,7 @@ func (w *Worker) Next(ctx context.Context, wait time.Duration, home uint64) (*St
 		if left <= 0 {
 			return nil, nil
 		}
+		awake := w.e.wake.rest()
 		timer := time.NewTimer(min(left, w.untilDue()))
 		select {
 		case <-signal:
@@ -138,6 +140,7 @@ func (w *Worker) Next(ctx context.Context, wait time.Duration, home uint64) (*St
 			err = fromGate(context.Cause(ctx))
 		}
 		timer.Stop()
+		awake()
 		if err != nil && CodeOf(err) != CodeBusy {
 			return nil, err
 		}
@@ -215,7 +218,7 @@ func (w *Worker) take(ctx context.Context, home uint64) (*Step, error) {
 		w.mu.Unlock()
 		if err := s.load(); err != nil {
 			s.discard()
-			if CodeOf(err) == CodeNotFound { // pruned since it was claimed
+			if CodeOf(err) == CodeNotFound { // ignored or pruned since it was claimed
 				w.forget(ctx, k)
 				continue
 			}
@@ -307,8 +310,12 @@ func (w *Worker) claim(ctx context.Context) (bool, error) {
 				return err
 			}
 		}
-		for _, j := range claimed {
-			k, err := w.admit(c, j, paused)
+		events, err := readClaimed(c, claimed)
+		if err != nil {
+			return err
+		}
+		for n, j := range claimed {
+			k, err := w.admit(c, j, events[n], paused)
 			if err != nil {
 				return err
 			}

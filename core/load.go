@@ -1,0 +1,93 @@
+package core
+
+import (
+	"time"
+
+	"github.com/knocker-dev/knocker/core/queue"
+	"github.com/knocker-dev/knocker/core/sqlite"
+	"github.com/knocker-dev/knocker/core/store"
+)
+
+// Events are read together with their claim, where the pages are at hand: of a
+// claim's jobs, bodies of this size altogether at most.
+const (
+	maxReadAhead     = 4 << 20
+	maxReadAheadBody = 32 << 10
+)
+
+// readAhead is an event as its claim has seen it. It serves while no operator
+// of this process has acted since, and not for long: others may have acted too.
+type readAhead struct {
+	event Event
+	at    time.Time
+	acted int64
+}
+
+// readClaimed reads the events of claimed jobs, in the claim's transaction.
+func readClaimed(c store.Conn, jobs []queue.Job) ([]*store.Rows, error) {
+	if len(jobs) == 0 {
+		return nil, nil
+	}
+	b := c.NewBatch()
+	defer b.Close()
+	body := min(maxReadAhead/len(jobs), maxReadAheadBody)
+	for _, j := range jobs {
+		p := payloadOf(j.Payload)
+		var delivery any
+		if p.delivery != 0 {
+			delivery = p.delivery
+		}
+		b.Add(0, selectClaimed, p.event, delivery, body)
+	}
+	if _, err := b.Run(); err != nil {
+		return nil, err
+	}
+	rows := make([]*store.Rows, len(jobs))
+	for n := range jobs {
+		rows[n] = b.Rows(n)
+	}
+	return rows, nil
+}
+
+// keep keeps what the claim has read, if the body was among it.
+func (k *claim) keep(e *engine, event Event) {
+	if event.Body != nil {
+		k.ahead = &readAhead{event: event, at: time.Now(), acted: e.acted.Load()}
+	}
+}
+
+// load gives the step its event: as the claim has read it, or read now.
+func (s *Step) load() error {
+	if a := s.claim.ahead; a != nil && time.Since(a.at) < claimAhead && a.acted == s.w.e.acted.Load() {
+		s.event = a.event
+	} else if err := s.read(); err != nil {
+		return err
+	}
+	s.claim.ahead = nil
+	s.event.Status, s.event.AttemptCount = StatusProcessing, s.claim.key.Attempts
+	return nil
+}
+
+// read reads the event: with the delivery that a replay names, or its own.
+func (s *Step) read() error {
+	return s.w.e.read(func(c *sqlite.Conn) error {
+		var rows *store.Rows
+		var err error
+		if s.claim.deliveryID != 0 {
+			rows, err = c.Query(selectEventDelivery+" WHERE e.id = ?1", s.claim.eventID, s.claim.deliveryID)
+		} else {
+			rows, err = c.Query(selectEvent+" WHERE e.id = ?1", s.claim.eventID)
+		}
+		if err != nil {
+			return err
+		}
+		if !rows.Next() {
+			return fail(CodeNotFound, "event %d is gone", s.claim.eventID)
+		}
+		s.event = scanEvent(rows)
+		if s.event.Status == StatusIgnored || s.event.Status == StatusHandled {
+			return fail(CodeNotFound, "event %d is %s", s.claim.eventID, s.event.Status)
+		}
+		return nil
+	})
+}
