@@ -141,11 +141,11 @@ func (e *engine) begin(c *sqlite.Conn, deadline time.Time) (ids sequences, err e
 	defer b.Close()
 	b.Add(0, "BEGIN IMMEDIATE")
 	cookie := b.Add(0, store.CookieQuery)
-	known := b.Add(0, "SELECT name, seq FROM main.sqlite_sequence WHERE name IN ('knocker_deliveries', 'knocker_events', '_honker_live')")
+	known := b.Add(0, sequencesQuery)
 	if _, err := b.Run(); err != nil {
 		return ids, err
 	}
-	ids.read(b.Rows(known))
+	ids.scan(b.Rows(known))
 	return ids, e.checkCookie(c, b.Rows(cookie))
 }
 
@@ -154,7 +154,17 @@ func (e *engine) begin(c *sqlite.Conn, deadline time.Time) (ids sequences, err e
 // write lock keeps them true.
 type sequences struct{ delivery, event, job int64 }
 
-func (s *sequences) read(rows *store.Rows) {
+const sequencesQuery = "SELECT name, seq FROM main.sqlite_sequence WHERE name IN ('knocker_deliveries', 'knocker_events', '_honker_live')"
+
+func (s *sequences) read(c *sqlite.Conn) error {
+	rows, err := c.Query(sequencesQuery)
+	if err == nil {
+		s.scan(rows)
+	}
+	return err
+}
+
+func (s *sequences) scan(rows *store.Rows) {
 	for rows.Next() {
 		switch rows.Text(0) {
 		case "knocker_deliveries":

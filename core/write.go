@@ -29,6 +29,7 @@ type packed struct {
 
 // pack prepares the receipt's rows. It runs on the caller's own time.
 func (r *receipt) pack() (err error) {
+	r.rows.events = nil
 	v := &r.verdict
 	var key string
 	if len(r.items) == 1 {
@@ -76,7 +77,7 @@ type writeStep struct {
 // placed is where a receipt's statements and rows are.
 type placed struct {
 	delivery  int64
-	statement int // insertDelivery
+	statement int // insertDelivery; -1 where there is none to write
 	events    []int64
 	known     int // events that were there before
 }
@@ -95,20 +96,44 @@ func write(c *sqlite.Conn, ids sequences, receipts []*receipt) (guilty *receipt,
 		}
 		w.addReceipt(r)
 	}
-	commit := w.add(nil, store.MayEnd, "COMMIT")
+	w.add(nil, store.MayEnd, "COMMIT")
+	if err := w.run(); err != nil {
+		return w.owner(), err
+	}
+	for _, r := range receipts {
+		events, known := r.placedEvents()
+		r.result = r.answer(r.at.delivery, events, len(r.items) > 0 && known == len(r.items))
+		r.err = nil
+	}
+	return nil, nil
+}
+
+// writeItems stores or finds the events of a delivery that is in the file
+// already, each once in the order of their items, and counts the items that were
+// known.
+func (r *receipt) writeItems(c *sqlite.Conn, ids *sequences, delivery int64) (events []int64, known int, err error) {
+	if err := r.pack(); err != nil {
+		return nil, 0, err
+	}
+	w := &writing{c: c, b: c.NewBatch(), ids: *ids}
+	defer w.b.Close()
+	w.addItems(r, delivery)
+	if err := w.run(); err != nil {
+		return nil, 0, err
+	}
+	events, known = r.placedEvents()
+	return events, known, nil
+}
+
+// run runs the list to its end.
+func (w *writing) run() error {
 	for {
 		complete, err := w.b.Run()
-		switch {
-		case err != nil:
-			return w.owner(), err
-		case complete:
-			w.answer(receipts)
-			return nil, nil
-		case w.b.Stopped() >= commit:
-			return nil, fail(CodeInternal, "the commit of a batch was left out")
+		if err != nil || complete {
+			return err
 		}
 		if err := w.goOn(); err != nil {
-			return w.owner(), err
+			return err
 		}
 	}
 }
@@ -118,11 +143,21 @@ func (w *writing) add(r *receipt, must store.Must, sql string, args ...any) int 
 	return w.b.Add(must, sql, args...)
 }
 
-// addReceipt adds one receipt's statements: its events and jobs, the links of a
-// batch, then the delivery.
+// addReceipt adds one receipt's statements: its items, then the delivery.
 func (w *writing) addReceipt(r *receipt) {
 	w.ids.delivery++
-	r.at = placed{delivery: w.ids.delivery, events: make([]int64, len(r.items))}
+	w.addItems(r, w.ids.delivery)
+	sqlite.SetInt(r.rows.delivery, 0, w.ids.delivery)
+	if len(r.items) > 0 {
+		sqlite.SetInt(r.rows.delivery, 1, r.at.events[0])
+	}
+	w.steps = append(w.steps, writeStep{r, -1})
+	r.at.statement = w.b.AddPacked(0, insertDelivery, r.rows.delivery)
+}
+
+// addItems adds a receipt's events and jobs, and the links of a batch.
+func (w *writing) addItems(r *receipt, delivery int64) {
+	r.at = placed{delivery: delivery, statement: -1, events: make([]int64, len(r.items))}
 	for n := range r.items {
 		w.ids.event++
 		w.ids.job++
@@ -130,21 +165,15 @@ func (w *writing) addReceipt(r *receipt) {
 		w.steps = append(w.steps, writeStep{r, n})
 		event := r.rows.events[n]
 		sqlite.SetInt(event, 0, w.ids.event)
-		sqlite.SetInt(event, 1, w.ids.delivery)
+		sqlite.SetInt(event, 1, delivery)
 		sqlite.SetInt(event, 2, w.ids.job)
 		w.b.AddPacked(store.MustChange, insertEvent, event)
 		w.steps = append(w.steps, writeStep{r, -1})
 		queue.AddJob(w.b, w.ids.job, r.queue, eventPayload(w.ids.event), r.now.Unix(), r.attempts, r.now)
 		if r.linked {
-			w.add(r, 0, insertLink, w.ids.delivery, w.ids.event, n, r.items[n].Offset, r.items[n].Length)
+			w.add(r, 0, insertLink, delivery, w.ids.event, n, r.items[n].Offset, r.items[n].Length)
 		}
 	}
-	sqlite.SetInt(r.rows.delivery, 0, w.ids.delivery)
-	if len(r.items) > 0 {
-		sqlite.SetInt(r.rows.delivery, 1, r.at.events[0])
-	}
-	w.steps = append(w.steps, writeStep{r, -1})
-	r.at.statement = w.b.AddPacked(0, insertDelivery, r.rows.delivery)
 }
 
 // owner is whose statement the list has stopped at.
@@ -177,7 +206,7 @@ func (w *writing) goOn() error {
 	if r.linked {
 		w.b.SetInt(next, 1, id)
 	}
-	if item == 0 {
+	if item == 0 && r.at.statement >= 0 {
 		w.b.SetInt(r.at.statement, 1, id)
 	}
 	w.b.Skip(next)
@@ -197,17 +226,14 @@ func (r *receipt) endpointGone(c *sqlite.Conn) error {
 	return fail(CodeEndpointDisabled, "endpoint %q is disabled", r.endpoint.Name)
 }
 
-func (w *writing) answer(receipts []*receipt) {
-	for _, r := range receipts {
-		var events []int64
-		for _, id := range r.at.events {
-			if !slices.Contains(events, id) {
-				events = append(events, id)
-			}
+// placedEvents lists the events that the items have become, each once.
+func (r *receipt) placedEvents() (events []int64, known int) {
+	for _, id := range r.at.events {
+		if !slices.Contains(events, id) {
+			events = append(events, id)
 		}
-		r.result = r.answer(r.at.delivery, events, len(r.items) > 0 && r.at.known == len(r.items))
-		r.err = nil
 	}
+	return events, r.at.known
 }
 
 func eventPayload(event int64) string { return `{"event_id":` + strconv.FormatInt(event, 10) + "}" }
