@@ -128,9 +128,9 @@ func unknownMethod(name string) error {
 	return e
 }
 
-func completionDescriptor(i *inbox, _ *abi.Nothing) (any, error) {
+func completionDescriptor(i *inbox, _ *abi.Nothing) (abi.DescriptorReply, error) {
 	n, err := i.tickets.descriptor()
 	return abi.DescriptorReply{Descriptor: n}, err
 }
 
-func info(i *inbox, _ *abi.Nothing) (any, error) { return i.info, nil }
+func info(i *inbox, _ *abi.Nothing) (abi.OpenReply, error) { return i.info, nil }

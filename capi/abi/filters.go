@@ -1,5 +1,7 @@
 package abi
 
+import "encoding/json"
+
 // Texts is one text or a list of texts.
 type Texts []string
 
@@ -136,4 +138,49 @@ type BulkReply struct {
 	Changed int64    `json:"changed"`
 	Skipped int64    `json:"skipped"`
 	Cursor  NullText `json:"cursor"`
+}
+
+// AcceptDeliveryRequest takes a refused delivery in by decision.
+type AcceptDeliveryRequest struct {
+	DeliveryID      int64  `json:"delivery_id" required:"true"`
+	Reason          string `json:"reason" required:"true"`
+	EventType       string `json:"event_type"`
+	DedupeKey       string `json:"dedupe_key"`
+	ProviderEventID string `json:"provider_event_id"`
+	Caller
+}
+
+// AcceptDeliveryReply says which events it has become.
+type AcceptDeliveryReply struct {
+	EventID   NullInteger `json:"event_id"`
+	EventIDs  []int64     `json:"event_ids"`
+	Duplicate bool        `json:"duplicate"`
+}
+
+// ExplainDeliveryRequest asks why a delivery is valid or not.
+type ExplainDeliveryRequest struct {
+	DeliveryID      int64           `json:"delivery_id" required:"true"`
+	Provider        string          `json:"provider"`
+	Secrets         json.RawMessage `json:"secrets"`
+	ProviderOptions map[string]any  `json:"provider_options"`
+	URL             string          `json:"url"`
+	NowS            int64           `json:"now_s"` // left out, the time of receipt
+}
+
+// ExplainDeliveryReply says why, step by step.
+type ExplainDeliveryReply struct {
+	Valid    bool          `json:"valid"`
+	Reason   NullText      `json:"reason"`
+	Clock    int64         `json:"clock"`
+	BodyCut  bool          `json:"body_cut"`
+	Redacted []string      `json:"redacted"`
+	Steps    []ExplainStep `json:"steps"`
+}
+
+// ExplainStep is one step of a verification; OK is null where it was not
+// reached or can't be known.
+type ExplainStep struct {
+	Name   string `json:"name"`
+	OK     *bool  `json:"ok"`
+	Detail string `json:"detail"`
 }

@@ -130,6 +130,11 @@ func (v *standardVerifier) Verify(r *Request) Verdict {
 	if reason := v.clock.check(signedAt, r.Now, seconds); reason != "" {
 		return refuse(reason)
 	}
+	return v.read(r, family, id)
+}
+
+// read tells id, type and identity.
+func (v *standardVerifier) read(r *Request, family, id string) Verdict {
 	verdict := accept()
 	verdict.ProviderDeliveryID = id
 	verdict.setIdentity(id, "header:"+family+"id", true)
