@@ -12,11 +12,11 @@ type (
 	BulkResult  = core.BulkResult
 )
 
-// Which events Expunge erases, and what one call of it did.
-type (
-	ExpungeParams = core.ExpungeParams
-	ExpungeResult = core.ExpungeResult
-)
+// AcceptParams says which refused delivery to take in, and why.
+type AcceptParams = core.AcceptParams
+
+// ExpungeResult is what an erasure did.
+type ExpungeResult = core.ExpungeResult
 
 // IgnoreEvents is Ignore for all events that the filter matches, in short
 // transactions, so that receiving goes on. Events that arrive meanwhile are left
@@ -46,8 +46,24 @@ func (i *Inbox) ReplayDeliveries(ctx context.Context, f DeliveryFilter, o BulkOp
 
 // Expunge erases body, headers and query of all deliveries of the matching
 // events, and the texts of their errors, but keeps what happened. Events that
-// may still run are skipped. One call is one transaction, audited; repeat it
-// with the cursor until that is "". Errors: invalid_argument, unknown_endpoint.
-func (i *Inbox) Expunge(ctx context.Context, p ExpungeParams) (ExpungeResult, error) {
-	return i.inbox.Expunge(ctx, p)
+// may still run are skipped. It goes through them as IgnoreEvents does, and is
+// audited, with the reason ("" for none). Errors: invalid_argument,
+// unknown_endpoint.
+func (i *Inbox) Expunge(ctx context.Context, f EventFilter, reason string, o BulkOptions) (ExpungeResult, error) {
+	return i.inbox.Expunge(ctx, f, reason, o)
+}
+
+// Reverify checks refused deliveries that the filter matches again, with the
+// endpoints' present secrets and the clock at their receipt. Those that pass
+// become events by the ordinary rules and keep both verdicts. Errors:
+// no_verifier, invalid_argument, unknown_endpoint.
+func (i *Inbox) Reverify(ctx context.Context, f DeliveryFilter, o BulkOptions) (BulkResult, error) {
+	return i.inbox.Reverify(ctx, f, o)
+}
+
+// AcceptDelivery takes a refused delivery in by decision, with a reason: it
+// becomes an event as if its signature were valid. It is audited. Errors:
+// not_found, invalid_argument (no reason), invalid_state, body_cut, no_verifier.
+func (i *Inbox) AcceptDelivery(ctx context.Context, p AcceptParams) (Result, error) {
+	return i.inbox.AcceptDelivery(ctx, p)
 }

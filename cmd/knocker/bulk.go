@@ -61,27 +61,37 @@ type bulkShape struct {
 	DryRun  bool  `json:"dry_run"`
 }
 
-// bulk counts what matches, asks, and goes through it. done is how the events
-// that were changed are told of: "replayed".
-func (a *app) bulk(b *bulkFlags, verb, done string, count64 int64, run func(progress func(changed, skipped int64)) (bulkShape, error)) error {
-	if b.dryRun || count64 == 0 {
-		return a.printBulk(bulkShape{Matched: count64, DryRun: b.dryRun}, done)
+// bulkEvents counts what matches, asks, and goes through it.
+func (a *app) bulkEvents(ctx context.Context, inbox *knockersqlite.Inbox, b *bulkFlags, act action) error {
+	f, err := b.selects(a)
+	if err != nil {
+		return err
 	}
-	todo := count64
+	o := knockersqlite.BulkOptions{All: b.all, Limit: b.limit, DryRun: true}
+	counted, err := act.all(inbox, ctx, f, o)
+	if err != nil {
+		return err
+	}
+	if b.dryRun || counted.Matched == 0 {
+		return a.printBulk(bulkShape{Matched: counted.Matched, DryRun: b.dryRun}, act.done)
+	}
+	todo := counted.Matched
 	if b.limit > 0 {
 		todo = min(todo, b.limit)
 	}
-	if err := a.confirm(b.yes, fmt.Sprintf("%s %s", verb, plural(todo, "event"))); err != nil {
+	if err := a.confirm(b.yes, act.name+" "+plural(todo, "event")); err != nil {
 		return err
 	}
-	bar := a.progress(verb, todo)
-	did, err := run(func(changed, skipped int64) { bar.at(changed + skipped) })
+	bar := a.progress(act.name, todo)
+	o.DryRun = false
+	o.Progress = func(r knockersqlite.BulkResult) { bar.at(r.Changed + r.Skipped) }
+	did, err := act.all(inbox, ctx, f, o)
 	bar.end()
 	if err != nil && did.Changed == 0 {
 		return err
 	}
 	// What is done is done, also where it was interrupted.
-	if printed := a.printBulk(did, done); printed != nil {
+	if printed := a.printBulk(bulkShape{Matched: did.Matched, Changed: did.Changed, Skipped: did.Skipped}, act.done); printed != nil {
 		return printed
 	}
 	return err
@@ -120,23 +130,4 @@ func (a *app) confirm(yes bool, what string) error {
 		return &problem{exitFailed, "not_confirmed", "nothing was done"}
 	}
 	return nil
-}
-
-// bulkEvents runs one of the bulk actions on events.
-func (a *app) bulkEvents(ctx context.Context, inbox *knockersqlite.Inbox, b *bulkFlags, act action) error {
-	f, err := b.selects(a)
-	if err != nil {
-		return err
-	}
-	o := knockersqlite.BulkOptions{All: b.all, Limit: b.limit, DryRun: true}
-	counted, err := act.all(inbox, ctx, f, o)
-	if err != nil {
-		return err
-	}
-	return a.bulk(b, act.name, act.done, counted.Matched, func(progress func(changed, skipped int64)) (bulkShape, error) {
-		o.DryRun = false
-		o.Progress = func(r knockersqlite.BulkResult) { progress(r.Changed, r.Skipped) }
-		did, err := act.all(inbox, ctx, f, o)
-		return bulkShape{Matched: did.Matched, Changed: did.Changed, Skipped: did.Skipped}, err
-	})
 }

@@ -41,46 +41,16 @@ them first. Backups made before still hold what is erased here.`,
 }
 
 func (a *app) expunge(ctx context.Context, inbox *knockersqlite.Inbox, b *bulkFlags, reason string) error {
-	f, err := b.selects(a)
-	if err != nil {
-		return err
-	}
-	p := knockersqlite.ExpungeParams{Filter: f, All: b.all, Reason: reason, DryRun: true, Limit: 1}
-	counted, err := inbox.Expunge(ctx, p)
-	if err != nil {
-		return err
-	}
 	erased := true
-	err = a.bulk(b, "expunge", "expunged", counted.Matched, func(progress func(changed, skipped int64)) (did bulkShape, err error) {
-		p.DryRun = false
-		for {
-			p.Limit = expungeAtOnce
-			if b.limit > 0 {
-				p.Limit = int(min(expungeAtOnce, b.limit-did.Changed))
-			}
-			step, err := inbox.Expunge(ctx, p)
-			if err != nil {
-				return did, err
-			}
-			did.Matched += step.Matched
-			did.Changed += step.Changed
-			did.Skipped += step.Skipped
-			erased = step.ErasedFromFile || step.Changed == 0 && erased
-			progress(did.Changed, did.Skipped)
-			if p.Cursor = step.Cursor; p.Cursor == "" || b.limit > 0 && did.Changed >= b.limit {
-				return did, nil
-			}
-			if ctx.Err() != nil {
-				return did, ctx.Err()
-			}
-		}
-	})
+	err := a.bulkEvents(ctx, inbox, b, action{name: "expunge", done: "expunged",
+		all: func(inbox *knockersqlite.Inbox, ctx context.Context, f knockersqlite.EventFilter, o knockersqlite.BulkOptions) (knockersqlite.BulkResult, error) {
+			did, err := inbox.Expunge(ctx, f, reason, o)
+			erased = o.DryRun || did.ErasedFromFile
+			return did.BulkResult, err
+		}})
 	if err == nil && !erased {
-		a.messages.line("a reader of the file kept its WAL from being emptied: the bytes are gone from the file after the next checkpoint")
+		a.messages.line("a reader of the file kept its WAL from being emptied: the bytes are gone from there after the next checkpoint")
 		_ = a.messages.flush()
 	}
 	return err
 }
-
-// expungeAtOnce is how many events a transaction erases.
-const expungeAtOnce = 100

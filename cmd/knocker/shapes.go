@@ -42,6 +42,7 @@ type eventShape struct {
 	ProviderEventID    *string         `json:"provider_event_id"`
 	ProviderDeliveryID *string         `json:"provider_delivery_id"`
 	DeliveryID         *int64          `json:"delivery_id"`
+	ExpungedAt         *int64          `json:"expunged_at"`
 	Method             string          `json:"method"`
 	Headers            json.RawMessage `json:"headers"`
 	Query              json.RawMessage `json:"query"`
@@ -52,7 +53,8 @@ func eventOf(e knockersqlite.Event) eventShape {
 	return eventShape{ID: e.ID, Endpoint: e.Endpoint, EventType: orNull(e.EventType), Status: e.Status, AttemptCount: e.AttemptCount,
 		ReceivedAt: e.ReceivedAt, HandledAt: orNull(e.HandledAt), LastError: orNull(e.LastError), DedupeKey: orNull(e.DedupeKey),
 		ProviderEventID: orNull(e.ProviderEventID), ProviderDeliveryID: orNull(e.ProviderDeliveryID), DeliveryID: orNull(e.DeliveryID),
-		Method: e.Method, Headers: object(e.HeadersJSON), Query: object(e.QueryJSON), bodyShape: bodyOf(e.Body)}
+		ExpungedAt: orNull(e.ExpungedAt),
+		Method:     e.Method, Headers: object(e.HeadersJSON), Query: object(e.QueryJSON), bodyShape: bodyOf(e.Body)}
 }
 
 type deliveryShape struct {
@@ -73,6 +75,7 @@ type deliveryShape struct {
 	AcceptedAt         *int64          `json:"accepted_at"`
 	AcceptedBy         *string         `json:"accepted_by"`
 	AcceptedReason     *string         `json:"accepted_reason"`
+	ExpungedAt         *int64          `json:"expunged_at"`
 	Method             string          `json:"method"`
 	Headers            json.RawMessage `json:"headers"`
 	Query              json.RawMessage `json:"query"`
@@ -84,7 +87,7 @@ func deliveryOf(d knockersqlite.Delivery) deliveryShape {
 		EventType: orNull(d.EventType), SignatureValid: d.SignatureValid, SignatureError: orNull(d.SignatureError), DedupeKey: orNull(d.DedupeKey),
 		ProviderEventID: orNull(d.ProviderEventID), ProviderDeliveryID: orNull(d.ProviderDeliveryID), BodyBytes: d.BodyBytes,
 		BodyDigest: orNull(d.BodyDigest), AcceptedAt: orNull(d.AcceptedAt), AcceptedBy: orNull(d.AcceptedBy),
-		AcceptedReason: orNull(d.AcceptedReason), Method: d.Method, Headers: object(d.HeadersJSON), Query: object(d.QueryJSON), bodyShape: bodyOf(d.Body)}
+		AcceptedReason: orNull(d.AcceptedReason), ExpungedAt: orNull(d.ExpungedAt), Method: d.Method, Headers: object(d.HeadersJSON), Query: object(d.QueryJSON), bodyShape: bodyOf(d.Body)}
 }
 
 type attemptShape struct {

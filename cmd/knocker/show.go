@@ -121,6 +121,9 @@ func (a *app) printEvent(e knockersqlite.Event) {
 		a.field("sender's event", e.ProviderEventID)
 	}
 	a.field("sender's try", e.ProviderDeliveryID)
+	if e.ExpungedAt != 0 {
+		a.field("expunged", a.at(e.ExpungedAt))
+	}
 	if e.LastError != "" {
 		a.out.line("  %-14s%s", "last error", a.out.paint(red, strings.ReplaceAll(escapeBlock(strings.TrimSpace(e.LastError)), "\n", "\n"+strings.Repeat(" ", 16))))
 	}
@@ -148,6 +151,9 @@ func (a *app) printDelivery(d knockersqlite.Delivery) {
 	stored := ""
 	if int64(len(d.Body)) < d.BodyBytes {
 		stored = ", of which " + size(int64(len(d.Body))) + " are stored"
+	}
+	if d.ExpungedAt != 0 {
+		a.field("expunged", a.at(d.ExpungedAt))
 	}
 	a.field("body", size(d.BodyBytes)+stored)
 }

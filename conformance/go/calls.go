@@ -119,6 +119,8 @@ var calls = map[string]call{
 	"replay_events":     bulk((*knockersqlite.Inbox).ReplayEvents),
 	"requeue_events":    bulk((*knockersqlite.Inbox).RequeueEvents),
 	"replay_deliveries": bulk((*knockersqlite.Inbox).ReplayDeliveries),
+	"reverify":          bulk((*knockersqlite.Inbox).Reverify),
+	"accept_delivery":   with(func(i *inbox, p knockersqlite.AcceptParams) (any, error) { return answer(i.AcceptDelivery(ctx, p)) }),
 	"expunge":           expunge,
 	"set_clock":         (*inbox).setClock,
 	"watch_hooks":       with((*inbox).watchHooks),
@@ -152,53 +154,34 @@ var retentionCalls = map[string]func(i *inbox, p knockersqlite.RetentionPolicy) 
 	},
 }
 
-// expunge repeats the call until its cursor ends, and sums up.
-func expunge(i *inbox, request map[string]any) (any, error) {
-	p := knockersqlite.ExpungeParams{}
+// bulkRequest takes the filter, a struct within the request, and the options.
+func bulkRequest[F any](request map[string]any) (f F, o knockersqlite.BulkOptions, err error) {
 	filter, _ := request["filter"].(map[string]any)
-	if err := fill(&p.Filter, without(filter, "all")); err != nil {
-		return nil, err
+	if err = fill(&f, without(filter, "all")); err != nil {
+		return f, o, err
 	}
-	if err := fill(&p, without(request, "filter")); err != nil {
-		return nil, err
-	}
-	if all, _ := filter["all"].(bool); all {
-		p.All = true
-	}
-	var sum knockersqlite.ExpungeResult
-	for {
-		done, err := i.Expunge(ctx, p)
-		if err != nil {
-			return nil, err
-		}
-		sum.Matched += done.Matched
-		sum.Changed += done.Changed
-		sum.Skipped += done.Skipped
-		sum.ErasedFromFile = done.ErasedFromFile
-		if p.Cursor = done.Cursor; p.Cursor == "" {
-			return answer(sum, nil)
-		}
-	}
+	o.All, _ = filter["all"].(bool)
+	return f, o, fill(&o, without(request, "filter", "reason"))
 }
 
-// bulk makes a call of a method whose filter is a struct within the request.
+// bulk makes a call of a bulk action.
 func bulk[F any](method func(*knockersqlite.Inbox, context.Context, F, knockersqlite.BulkOptions) (knockersqlite.BulkResult, error)) call {
 	return func(i *inbox, request map[string]any) (any, error) {
-		var f F
-		var o knockersqlite.BulkOptions
-		filter, _ := request["filter"].(map[string]any)
-		if err := fill(&f, filter); err != nil {
-			return nil, err
-		}
-		if all, given := filter["all"]; given {
-			request = without(request)
-			request["all"] = all
-		}
-		if err := fill(&o, without(request, "filter")); err != nil {
+		f, o, err := bulkRequest[F](request)
+		if err != nil {
 			return nil, err
 		}
 		return answer(method(i.Inbox, ctx, f, o))
 	}
+}
+
+func expunge(i *inbox, request map[string]any) (any, error) {
+	f, o, err := bulkRequest[knockersqlite.EventFilter](request)
+	if err != nil {
+		return nil, err
+	}
+	reason, _ := request["reason"].(string)
+	return answer(i.Expunge(ctx, f, reason, o))
 }
 
 func listed[T any](name string, list []T, cursor string, err error) (any, error) {

@@ -158,7 +158,7 @@ func snake(name string) string {
 
 // absentZero are the numbers whose 0 means "none", null elsewhere.
 var absentZero = map[string]bool{"event_id": true, "delivery_id": true, "handled_at": true, "lease_until": true, "since": true,
-	"last_received_at": true, "accepted_at": true, "replaced": true}
+	"last_received_at": true, "accepted_at": true, "expunged_at": true, "replaced": true}
 
 // shown are the fields that Go names after what they hold.
 var shown = map[string]string{"headers_json": "headers", "query_json": "query", "lease_left": "lease_left_s"}
