@@ -15,6 +15,7 @@ export {
   type CheckResult,
   type EndpointInfo,
   type EndpointStats,
+  type ExpungeResult,
   type Explanation,
   type FieldMap,
   type Finished,
@@ -32,4 +33,4 @@ export {
   type Stats,
   type StopReport,
 } from "./models.js";
-export { loadablePath, providers } from "./library.js";
+export { loadablePath, providers, type Provider } from "./library.js";

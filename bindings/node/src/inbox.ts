@@ -3,9 +3,9 @@
 import { bodyBytes, encode, fields, type Json, nestedOptions, putSecrets, snakeFields, filterFields } from "./arguments.js";
 import { KnockerError } from "./errors.js";
 import { registration, registry } from "./handlers.js";
-import type { BulkResult, Delivery, EndpointInfo, Finished, InboxInfo, KnockerEvent, ReceiveResult, StopReport } from "./models.js";
+import type { BulkResult, Delivery, EndpointInfo, ExpungeResult, Finished, InboxInfo, KnockerEvent, ReceiveResult, StopReport } from "./models.js";
 import { type AsyncOperations, BULK, type Operation, OPERATIONS, type Operations } from "./operations.js";
-import { answer } from "./reply.js";
+import { answer, type Reply } from "./reply.js";
 import { loadedTransport, transport, type Transport } from "./transport.js";
 import type {
   BulkOptions,
@@ -247,8 +247,11 @@ export class KnockerSqlite {
   }
 
   /** Erases bodies, headers and query of all that a filter matches and keeps what happened. Audited. */
-  expunge(filter: EventFilter | All, options?: BulkOptions & { reason?: string }): Promise<BulkResult> {
-    return this.#bulk(BULK.expunge, filter, options);
+  async expunge(filter: EventFilter | All, options?: BulkOptions & { reason?: string }): Promise<ExpungeResult> {
+    // The last transaction knows whether all is gone.
+    let erased_from_file = false;
+    const sums = await this.#bulk(BULK.expunge, filter, options, (reply) => (erased_from_file = reply.erased_from_file as boolean));
+    return { ...sums, erased_from_file };
   }
 
   /** Checks refused deliveries again with the present secrets; those that pass become events. */
@@ -355,7 +358,12 @@ export class KnockerSqlite {
     }
   }
 
-  async #bulk(method: string, filter: object, options: BulkOptions & { reason?: string } = {}): Promise<BulkResult> {
+  async #bulk(
+    method: string,
+    filter: object,
+    options: BulkOptions & { reason?: string } = {},
+    look?: (reply: Reply) => void,
+  ): Promise<BulkResult> {
     const { progress, signal, ...rest } = options;
     const request: Json = { ...snakeFields(rest), filter: filterFields(filter) };
     const sums: BulkResult = { matched: 0, changed: 0, skipped: 0 };
@@ -364,8 +372,8 @@ export class KnockerSqlite {
       signal?.throwIfAborted();
       const { transport, db } = this.#open();
       const reply = answer(await transport.callLater(db, method, encode(cursor ? { ...request, cursor } : request)));
-      // The first call counts what matches; the changes add up.
-      if (cursor === undefined) sums.matched = reply.matched as number;
+      look?.(reply);
+      sums.matched += reply.matched as number;
       sums.changed += reply.changed as number;
       sums.skipped += reply.skipped as number;
       cursor = reply.cursor as string | null;

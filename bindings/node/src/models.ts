@@ -41,7 +41,7 @@ export interface EndpointInfo {
   provider: string | null;
   enabled: boolean;
   /** Whether workers leave its events alone. */
-  paused?: boolean;
+  paused: boolean;
   created_at: number;
 }
 
@@ -97,6 +97,8 @@ export class KnockerEvent extends WithBody {
   declare readonly received_at: number;
   declare readonly handled_at: number | null;
   declare readonly last_error: string | null;
+  /** When its content was erased. */
+  declare readonly expunged_at: number | null;
 }
 
 /** One HTTP receipt, valid or not. */
@@ -121,6 +123,12 @@ export class Delivery extends WithBody {
   /** The size as received: a stored body may be cut. */
   declare readonly body_bytes: number;
   declare readonly body_digest: string | null;
+  /** When and how a refused delivery was taken in later: `reverify` or `accept_delivery`. */
+  declare readonly accepted_at: number | null;
+  declare readonly accepted_by: string | null;
+  declare readonly accepted_reason: string | null;
+  /** When its content was erased. */
+  declare readonly expunged_at: number | null;
 }
 
 /** One page of a list, newest first; `cursor` asks for the next one, null: this was the last. */
@@ -152,10 +160,11 @@ export interface Stats {
   jobs_held: number;
   jobs_dead: number;
   /** Jobs of paused endpoints. */
-  jobs_paused?: number;
+  jobs_paused: number;
   /** Received events whose job is gone: `requeueEvents({ stuck: true })` helps. */
-  stuck?: number;
-  unhandled_left?: number;
+  stuck: number;
+  /** Jobs that workers gave back in the last seconds because nobody handles them. */
+  unhandled_left: number;
   process: Record<string, number>;
 }
 
@@ -203,6 +212,12 @@ export interface BulkResult {
   skipped: number;
 }
 
+/** What `expunge` did. */
+export interface ExpungeResult extends BulkResult {
+  /** Whether neither the file nor its WAL holds the bytes any more; if not, call again later. */
+  erased_from_file: boolean;
+}
+
 /** One thing that happened in this process; never holds a body or a secret. */
 export interface HookEvent {
   kind: string;
@@ -222,7 +237,9 @@ export interface RunningEvent {
   event_type: string | null;
   worker_id: string;
   attempt: number;
-  since: number;
+  /** When its handler started; null where only another process knows. */
+  since: number | null;
+  /** Below 0: the lease is over. */
   lease_left_s: number;
 }
 
@@ -230,7 +247,7 @@ export interface RunningEvent {
 export interface PruneAudit {
   id: number;
   kind: string;
-  queue_name: string;
+  queue_name: string | null;
   executed_at: number;
   events_pruned: number;
   deliveries_pruned: number;
@@ -247,6 +264,7 @@ export interface RetentionPass {
   live_jobs_pruned: number;
   dead_jobs_pruned: number;
   audits_pruned: number;
+  pages_released: number;
   more: boolean;
 }
 
@@ -256,8 +274,8 @@ export interface RetentionState {
   leader: boolean;
   leader_id: string | null;
   lease_until: number | null;
-  last_pass: RetentionPass | null;
-  last_error: { code: string; message: string } | null;
+  last_pass: PruneAudit | null;
+  last_error: { at: number; code: string; message: string } | null;
 }
 
 /** Why a delivery was refused, step by step; never a secret. */
@@ -273,7 +291,7 @@ export interface Explanation {
 /** What a check of the file found; empty lists are good. */
 export interface CheckResult {
   integrity: string[];
-  foreign_keys: unknown[];
+  foreign_keys: { table: string; rowid: number | null; parent: string }[];
   schema_version: number;
   stuck: number;
   orphan_jobs: number;
@@ -282,8 +300,9 @@ export interface CheckResult {
 /** A request signed as the provider would, for tests. */
 export interface SignedRequest {
   method: string;
+  url: string | null;
   headers: Record<string, string>;
-  query: string;
+  query: string | null;
   body: Buffer;
 }
 

@@ -4,7 +4,7 @@
  * the event loop. Each is one transaction.
  */
 
-import { filterFields, type Json, nestedOptions, snakeFields, unixSeconds } from "./arguments.js";
+import { filterFields, type Json, nestedOptions, putSecrets, snakeFields, unixSeconds } from "./arguments.js";
 import {
   type Attempt,
   type CheckResult,
@@ -24,7 +24,6 @@ import {
   type Stats,
 } from "./models.js";
 import type { Reply } from "./reply.js";
-import { putSecrets } from "./arguments.js";
 import type {
   BodyPageOptions,
   DeliveryFilter,
@@ -114,8 +113,8 @@ export const OPERATIONS = {
   ),
   /** Whether this process keeps to a retention policy. */
   retentionState: read("retention_state", () => ({}), as_is<RetentionState>()),
-  /** Checks the file: integrity, foreign keys, jobs. */
-  check: read("check", () => ({}), as_is<CheckResult>()),
+  /** Checks the file: integrity, foreign keys, jobs. `quick` leaves out what takes most of the time. */
+  check: read("check", (options?: { quick?: boolean }) => snakeFields(options), as_is<CheckResult>()),
 
   /** Lets an endpoint receive again. */
   enableEndpoint: write("enable_endpoint", (name: string) => ({ name }), as_is<EndpointInfo>()),
@@ -142,8 +141,12 @@ export const OPERATIONS = {
   /** Takes a refused delivery in by decision. Errors: `body_cut`, `invalid_state`. */
   acceptDelivery: write(
     "accept_delivery",
-    (delivery_id: number, reason: string) => ({ delivery_id, reason }),
-    as_is<{ event_id: number; event_ids: number[]; duplicate: boolean }>(),
+    (delivery_id: number, reason: string, options?: { eventType?: string; dedupeKey?: string; providerEventId?: string }) => ({
+      ...snakeFields(options),
+      delivery_id,
+      reason,
+    }),
+    as_is<{ event_id: number | null; event_ids: number[]; duplicate: boolean }>(),
   ),
   /**
    * Removes the oldest events that are over and were received strictly before

@@ -26,7 +26,7 @@ export interface SignOptions {
   providerOptions?: { readonly [name: string]: unknown };
 }
 
-/** A request signed as `provider` would: pass its headers, query and body to your route. Errors: `unknown_provider`. */
+/** A request signed as `provider` would: pass its headers, query and body (some senders sign in these) to your route. Errors: `unknown_provider`. */
 export function sign(provider: string, options: SignOptions): SignedRequest {
   const { body, secret, at, ...rest } = options;
   const request = { ...snakeFields(rest), provider, body_base64: Buffer.from(bodyBytes(body).bytes).toString("base64") };

@@ -222,7 +222,7 @@ export interface BodyPageOptions extends PageOptions {
 
 /** Options of the actions on a whole filter. */
 export interface BulkOptions {
-  /** Rows a transaction, 1 to 1,000. */
+  /** The most rows that are changed. Defaults to all. */
   limit?: number;
   /** Only counts. Defaults to false. */
   dryRun?: boolean;
@@ -232,22 +232,26 @@ export interface BulkOptions {
   signal?: AbortSignal;
 }
 
-/** How long things are kept; ages in seconds, null for ever. */
+/** How long things are kept; ages in seconds, -1 for ever. */
 export interface RetentionPolicy {
   /** Defaults to 30 days. */
-  handledS?: number | null;
+  handledS?: number;
   /** Defaults to 30 days. */
-  ignoredS?: number | null;
-  /** Defaults to null. */
-  deadS?: number | null;
+  ignoredS?: number;
+  /** Defaults to -1. */
+  deadS?: number;
   /** Defaults to 30 days. */
-  orphansS?: number | null;
-  /** Defaults to null. */
-  deadJobsS?: number | null;
+  orphansS?: number;
+  /** Defaults to -1. */
+  deadJobsS?: number;
   /** Defaults to 365 days. */
-  auditsS?: number | null;
-  /** Rows a transaction. Defaults to 500. */
+  auditsS?: number;
+  /** Rows a transaction, 1 to 1,000. Defaults to 500. */
   batch?: number;
   /** Seconds between two passes. Defaults to 3,600. */
   intervalS?: number;
+  /** After how many seconds another process takes over from a leader that has vanished. Defaults to 60. */
+  leaseS?: number;
+  /** Allows ages of events below 8 days. Defaults to false. */
+  force?: boolean;
 }

@@ -87,3 +87,21 @@ test("the operator sample looks and acts", (t) => {
   assert.match(operate("requeue", "1").stdout, /received/);
   assert.deepEqual([operate("show", "9").status, operate("show").status], [1, 2]);
 });
+
+test("the README's programs run as they stand there", async (t) => {
+  const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8");
+  const [whole, testing] = [...readme.matchAll(/```js\n([^]*?)```/g)].map(([, code]) => code);
+  const path = join(folder(t), "app.db");
+  const port = 20_000 + Math.floor(Math.random() * 20_000);
+  const inline = (code) => [process.execPath, "--input-type=module", "-e", code.replace('"app.db"', JSON.stringify(path)).replace("3000", String(port))];
+  const server = start(t, path, inline(whole));
+  const url = `http://127.0.0.1:${port}/webhooks/orders`;
+  await until(async () => (await fetch(url).catch(() => null))?.status === 401, "the server");
+  assert.equal((await fetch(url, stripeRequest("evt_1"))).status, 204);
+  const inbox = new KnockerSqlite(path);
+  t.after(() => inbox.close());
+  await until(() => inbox.stats().events.handled === 1, "handling");
+  server.child.kill();
+  const test = start(t, path, inline(testing));
+  assert.equal(await test.ended, 0, test.said);
+});
