@@ -8,7 +8,10 @@ module KnockerSqlite
     # Marks an argument that was not given, where nil is a value of its own.
     UNSET = Object.new.freeze
 
+    # Parameters of a request are kept up to this depth.
     DEEPEST = 32
+    # Options nest a few levels; what is deeper holds itself.
+    TOO_DEEP = 200
     # Where a fraction of a second is cut off.
     MOMENTS = %i[older_than since until].freeze
     RACK_NAMES = %w[CONTENT_TYPE CONTENT_LENGTH].freeze
@@ -87,8 +90,8 @@ module KnockerSqlite
       end
 
       # The fields of an operation: names as text, moments as seconds, sets as lists.
-      def operation(fields)
-        fields.to_h { |name, value| [name.to_s, MOMENTS.include?(name) ? unix_seconds(value) : operation_value(value)] }
+      def operation(fields, depth = 0)
+        fields.to_h { |name, value| [name.to_s, MOMENTS.include?(name) ? unix_seconds(value) : operation_value(value, depth + 1)] }
       end
 
       private
@@ -152,21 +155,23 @@ module KnockerSqlite
         { "blob" => [value].pack("m0") }
       end
 
-      def operation_value(value)
+      def operation_value(value, depth)
+        raise InvalidArgumentError, "An argument is nested too deeply, or holds itself." if depth > TOO_DEEP
+
         case value
         when String then text(value)
         when Symbol then value.name
-        when Hash then operation(value)
-        when Array then value.map { |item| operation_value(item) }
+        when Hash then operation(value, depth)
+        when Array then value.map { |item| operation_value(item, depth + 1) }
         when nil, true, false, Integer, Float then value
-        else other_value(value)
+        else other_value(value, depth)
         end
       end
 
-      def other_value(value)
-        return unix_seconds(value) if value.is_a?(Time) || value.respond_to?(:to_time)
+      def other_value(value, depth)
+        return unix_seconds(value) if value.respond_to?(:to_time)
         return value.to_path if value.respond_to?(:to_path)
-        return value.to_a.map { |item| operation_value(item) } if value.respond_to?(:to_a)
+        return operation_value(value.to_a, depth) if value.respond_to?(:to_a)
 
         raise InvalidArgumentError, "An argument holds a #{value.class}, which has no JSON form."
       end

@@ -109,13 +109,14 @@ module KnockerSqlite
 
     # A bulk action: one bounded transaction a call, until nothing is left.
     def bulk(method, fields)
-      total = { "matched" => 0, "changed" => 0, "skipped" => 0 }
+      total = {}
       cursor = fields[:cursor]
       loop do
         reply = write(method, fields.merge(cursor: cursor))
-        total.each_key { |name| total[name] += reply[name] || 0 }
+        cursor = reply.delete("cursor")
+        # Counts add up; what is true of a whole has to be true of each part.
+        total.merge!(reply) { |_, sum, more| sum.is_a?(Integer) ? sum + more : sum && more }
         yield total["matched"], total["changed"] if block_given?
-        cursor = reply["cursor"]
         break if cursor.nil?
       end
       BulkResult.from_reply(total)

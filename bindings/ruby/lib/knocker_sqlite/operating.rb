@@ -116,10 +116,11 @@ module KnockerSqlite
     # Take a refused delivery in by decision; it is audited.
     # @param delivery_id [Integer]
     # @param reason [String] why
+    # @param fields event_type:, dedupe_key:, provider_event_id:. Default to what the request says of itself.
     # @return [Record] "event_id", "event_ids", "duplicate"
     # @raise [Error] not_found, invalid_state, body_cut
-    def accept_delivery(delivery_id, reason:)
-      Record.from_reply(write("accept_delivery", delivery_id: delivery_id, reason: reason))
+    def accept_delivery(delivery_id, reason:, **fields)
+      Record.from_reply(write("accept_delivery", fields.merge(delivery_id: delivery_id, reason: reason)))
     end
 
     # Check a stored delivery again, step by step, and change nothing.
@@ -135,7 +136,7 @@ module KnockerSqlite
     # @!macro [new] bulk
     #   An empty filter is +invalid_argument+ unless it says +all: true+. The block gets the sums after each transaction.
     #   @param filter [Hash]
-    #   @param fields limit: (a transaction's, not the whole's), dry_run: (only count; defaults to false)
+    #   @param fields limit: (how many at most, oldest first; defaults to all), dry_run: (only count; defaults to false)
     #   @yieldparam matched [Integer]
     #   @yieldparam changed [Integer]
     #   @return [BulkResult]
@@ -176,10 +177,12 @@ module KnockerSqlite
       bulk("expunge", fields.merge(filter: filter), &progress)
     end
 
-    # Check the file.
-    # @return [Record] "integrity" (Array of String, empty when all is well), "foreign_keys", "schema_version", "stuck", "orphan_jobs"
-    def check
-      Record.from_reply(read_patiently("check", {}))
+    # Read the whole file and tell what is wrong with it, at most 100 of each kind.
+    # @param fields quick: don't compare indexes with their tables, which takes most of the time; defaults to false
+    # @return [Record] "integrity" (Array of String, empty when all is well), "foreign_keys" (Array of Hash: "table", "rowid", "parent"),
+    #   "schema_version", "stuck" (received events whose job is gone), "orphan_jobs"
+    def check(**fields)
+      Record.from_reply(read_patiently("check", fields))
     end
 
     # Copy the database as it is at one moment, while receiving goes on. The copy is on disk when this returns; the path never

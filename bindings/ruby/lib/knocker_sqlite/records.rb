@@ -56,13 +56,13 @@ module KnockerSqlite
 
   # The unit that an application processes: "id", "endpoint", "event_type", "provider_event_id", "provider_delivery_id",
   # "dedupe_key", "delivery_id", "status" (received, processing, handled, failed, dead or ignored), "attempt_count" (counts
-  # the running attempt), "method", "headers", "query", "received_at" and "handled_at" (Unix seconds), "last_error", and
+  # the running attempt), "method", "headers", "query", "received_at", "handled_at" and "expunged_at" (Unix seconds or nil), "last_error", and
   # the raw body as a binary String, as "body" and as "body_blob". Lists leave the body out unless asked for it.
   class Event < Record
     include WithBody
 
     entries :id, :endpoint, :event_type, :provider_event_id, :provider_delivery_id, :dedupe_key, :delivery_id, :status, :attempt_count,
-            :method, :headers, :query, :received_at, :handled_at, :last_error, :body, :body_blob
+            :method, :headers, :query, :received_at, :handled_at, :last_error, :expunged_at, :body, :body_blob
 
     # @api private
     def self.from_reply(reply)
@@ -72,12 +72,14 @@ module KnockerSqlite
 
   # One HTTP receipt, valid or not. "kind" is event, or for one without an event rejected, handshake, empty_batch or
   # too_large; "signature_valid" is nil where nothing was verified; "body_bytes" is the size as received: a stored body may
-  # be cut. The rest as for {Event}.
+  # be cut; "accepted_at", "accepted_by" and "accepted_reason" tell of a refused delivery that was taken in later. The rest as for
+  # {Event}.
   class Delivery < Record
     include WithBody
 
     entries :id, :endpoint, :event_id, :kind, :reason, :received_at, :provider_event_id, :provider_delivery_id, :event_type, :method,
-            :headers, :query, :signature_error, :dedupe_key, :body_bytes, :body_digest, :body, :body_blob
+            :headers, :query, :signature_error, :dedupe_key, :body_bytes, :body_digest, :accepted_at, :accepted_by, :accepted_reason,
+            :expunged_at, :body, :body_blob
     flags :signature_valid
 
     # @api private
@@ -132,9 +134,11 @@ module KnockerSqlite
     flags :more
   end
 
-  # What a bulk action did, over all its calls: "matched", "changed", "skipped" (whose state forbids it).
+  # What a bulk action did, over all its calls: "matched", "changed", "skipped" (whose state forbids it); of expunge also
+  # "erased_from_file" (Boolean): neither the file nor its WAL holds the bytes any more.
   class BulkResult < Record
     entries :matched, :changed, :skipped
+    flags :erased_from_file
   end
 
   # Something that happened in this process: "kind", "at_ms", "endpoint", "event_id", "count", "duration_ms", "code".
