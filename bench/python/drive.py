@@ -1,6 +1,6 @@
 """Drives an inbox from Python: this project's package or the existing one, whichever is importable.
 
-    drive.py receive DB THREADS SECONDS MAXIMUM     threads share one handle
+    drive.py receive DB THREADS SECONDS MAXIMUM [WARMUP]   threads share one handle; the first WARMUP don't count
     drive.py own     DB THREADS SECONDS MAXIMUM     each thread has a handle of its own
     drive.py drain   DB COUNT WRITES                handle COUNT events; WRITES is 0 or 1
     drive.py count   DB                             what is in the file
@@ -61,11 +61,19 @@ def open_inbox(path: str) -> Any:
     return inbox
 
 
-def receive(path: str, threads: int, seconds: float, maximum: int, own: bool) -> Dict[str, Any]:
+def receive(path: str, threads: int, seconds: float, maximum: int, own: bool, warmup: int = 0) -> Dict[str, Any]:
     """A closed loop of threads over one handle, or with one each."""
-    errors: List[str] = []
     # Opening in turn: only receiving at once is measured.
     inboxes = [open_inbox(path)] if not own else [open_inbox(path) for _ in range(threads)]
+    if warmup:
+        warm = closed_loop(inboxes, threads, 60, warmup)
+        assert warm["rows"] == warmup, warm
+    return closed_loop(inboxes, threads, seconds, maximum)
+
+
+def closed_loop(inboxes: List[Any], threads: int, seconds: float, maximum: int) -> Dict[str, Any]:
+    """Threads that each send the next request when the one before is answered."""
+    errors: List[str] = []
     now = int(time.time())
     waiting = iter([request(now) for _ in range(maximum)])
     lock = threading.Lock()
@@ -74,7 +82,7 @@ def receive(path: str, threads: int, seconds: float, maximum: int, own: bool) ->
     ends = [0.0]
 
     def caller(number: int) -> None:
-        inbox = inboxes[number if own else 0]
+        inbox = inboxes[number % len(inboxes)]
         ready.wait()
         while time.perf_counter() < ends[0]:
             with lock:
@@ -162,7 +170,7 @@ def count(path: str) -> Dict[str, int]:
 
 def main(action: str, path: str, *rest: str) -> Dict[str, Any]:
     if action in ("receive", "own"):
-        return receive(path, int(rest[0]), float(rest[1]), int(rest[2]), action == "own")
+        return receive(path, int(rest[0]), float(rest[1]), int(rest[2]), action == "own", int(rest[3]) if len(rest) > 3 else 0)
     if action == "drain":
         return drain(path, int(rest[0]), rest[1] == "1")
     return count(path)

@@ -39,10 +39,10 @@ func (b *bench) fill(n int) (string, error) {
 		err = script(path, load.AppTable)
 	}
 	if err == nil {
-		_, err = b.limitReceive(path, "OFF", min(n, 256), time.Minute, n-n%256)
+		_, err = b.limitReceive(path, "OFF", min(n, 256), time.Minute, n-n%256, 0)
 	}
 	if err == nil && n%256 != 0 {
-		_, err = b.limitReceive(path, "OFF", n%256, time.Minute, 1)
+		_, err = b.limitReceive(path, "OFF", n%256, time.Minute, 1, 0)
 	}
 	return path, err
 }
@@ -145,7 +145,8 @@ func checkDrained(path string, n int) error {
 	})
 }
 
-// receive opens a fresh inbox, runs a closed loop on it and checks the file.
+// receive opens a fresh inbox, warms it up, runs a closed loop on it and checks
+// the file.
 func (b *bench) receive(callers int, requests []load.Request, length time.Duration) (run load.Run, batch float64, err error) {
 	path := b.file()
 	defer remove(path)
@@ -153,25 +154,30 @@ func (b *bench) receive(callers int, requests []load.Request, length time.Durati
 	if err != nil {
 		return run, 0, err
 	}
-	run, err = load.Closed(inbox, callers, requests, length)
+	commits := 0.0
+	if err = load.Warm(inbox); err == nil {
+		commits, err = commitsOf(inbox)
+	}
 	if err == nil {
-		batch, err = meanBatch(inbox, run.Rows)
+		run, err = load.Closed(inbox, callers, requests, length)
+	}
+	if err == nil {
+		var all float64
+		all, err = commitsOf(inbox)
+		batch = float64(run.Rows) / (all - commits)
 	}
 	if closing := inbox.Close(); err == nil {
 		err = closing
 	}
 	if err == nil {
-		err = checkReceived(path, run.Rows)
+		err = checkReceived(path, load.Warmup+run.Rows)
 	}
 	return run, batch, err
 }
 
-func meanBatch(inbox *core.Inbox, rows int) (float64, error) {
+func commitsOf(inbox *core.Inbox) (float64, error) {
 	stats, err := inbox.Stats(context.Background())
-	if err != nil || stats.Process["commits"] == 0 {
-		return 0, err
-	}
-	return float64(rows) / float64(stats.Process["commits"]), nil
+	return float64(stats.Process["commits"]), err
 }
 
 // measureFsync is the median time in which this disk makes two pages durable.

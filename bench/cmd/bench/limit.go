@@ -92,8 +92,9 @@ func compile(compiler string, args []string) error {
 	return nil
 }
 
-// limitReceive stores receipts in perfect batches and checks the row counts.
-func (b *bench) limitReceive(path, synchronous string, batch int, length time.Duration, maximum int) (load.Run, error) {
+// limitReceive stores receipts in perfect batches, after some that don't count,
+// and checks the row counts.
+func (b *bench) limitReceive(path, synchronous string, batch int, length time.Duration, maximum, warmup int) (load.Run, error) {
 	body, headers, err := b.samples()
 	if err != nil {
 		return load.Run{}, err
@@ -102,9 +103,9 @@ func (b *bench) limitReceive(path, synchronous string, batch int, length time.Du
 	if err != nil {
 		return load.Run{}, err
 	}
-	run, err := b.runLimit("receive", path, body, headers, synchronous, strconv.Itoa(batch), seconds(length), strconv.Itoa(maximum))
+	run, err := b.runLimit("receive", path, body, headers, synchronous, strconv.Itoa(batch), seconds(length), strconv.Itoa(maximum), strconv.Itoa(warmup))
 	if err == nil {
-		err = checkCounts(path, before+run.Rows, map[string]string{
+		err = checkCounts(path, before+warmup+run.Rows, map[string]string{
 			"deliveries": "SELECT count(*) FROM knocker_deliveries WHERE length(body_blob) = 2048",
 			"events":     "SELECT count(DISTINCT dedupe_key) FROM knocker_events",
 			"jobs":       "SELECT count(*) FROM _honker_live WHERE state = 'pending'",

@@ -51,7 +51,7 @@ func (b *bench) pythonRun(python string) (load.Run, error) {
 	path := b.file()
 	defer remove(path)
 	command := exec.Command(python, filepath.Join(b.root, "bench", "python", "drive.py"), "receive", path, "64", seconds(b.runLength()),
-		strconv.Itoa(int(15000*b.runLength().Seconds())))
+		strconv.Itoa(int(15000*b.runLength().Seconds())), strconv.Itoa(load.Warmup))
 	command.Env = append(os.Environ(), "PYTHONPATH="+filepath.Join(b.root, "bindings", "python", "src"))
 	command.Stderr = os.Stderr
 	out, err := command.Output()
@@ -70,5 +70,5 @@ func (b *bench) pythonRun(python string) (load.Run, error) {
 	if run.Errors > 0 {
 		return load.Run{}, fmt.Errorf("%d calls failed, the first with %s", run.Errors, run.Error)
 	}
-	return load.Run{Rows: run.Rows, Seconds: run.Seconds}, checkReceived(path, run.Rows)
+	return load.Run{Rows: run.Rows, Seconds: run.Seconds}, checkReceived(path, load.Warmup+run.Rows)
 }

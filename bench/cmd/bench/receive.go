@@ -77,7 +77,7 @@ func (b *bench) limitRun(s series, name string, batch int) func() error {
 			return err
 		}
 		defer remove(path)
-		run, err := b.limitReceive(path, "FULL", batch, b.runLength(), 1<<30)
+		run, err := b.limitReceive(path, "FULL", batch, b.runLength(), 1<<30, load.Warmup)
 		s.add(name, run.Rate())
 		return err
 	}
