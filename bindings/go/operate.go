@@ -14,6 +14,9 @@ type (
 	Running        = core.Running
 	Stats          = core.Stats
 	EndpointStats  = core.EndpointStats
+	CheckReport    = core.CheckReport
+	ExplainParams  = core.ExplainParams
+	Explanation    = core.Explanation
 	EventFilter    = core.EventFilter
 	DeliveryFilter = core.DeliveryFilter
 )
@@ -127,3 +130,18 @@ func (i *Inbox) ReplayDelivery(ctx context.Context, deliveryID, eventID int64) (
 // on. Never copy a live one by other means. Errors: invalid_argument,
 // cannot_open, storage_full.
 func (i *Inbox) Backup(ctx context.Context, path string) error { return i.inbox.Backup(ctx, path) }
+
+// ExplainDelivery verifies a stored delivery once more, step by step, and writes
+// nothing. The clock is the time of receipt unless NowS is given. It never shows
+// a secret. Errors: not_found, no_verifier (give provider and secrets),
+// unknown_provider, provider_mismatch, invalid_secret.
+func (i *Inbox) ExplainDelivery(ctx context.Context, p ExplainParams) (Explanation, error) {
+	return i.inbox.ExplainDelivery(ctx, p)
+}
+
+// Check reads the whole file and reports damage and what is stuck; quick leaves
+// out the comparison of indexes with their tables, which takes most of the time.
+// It writes nothing.
+func (i *Inbox) Check(ctx context.Context, quick bool) (CheckReport, error) {
+	return i.inbox.Check(ctx, quick)
+}

@@ -171,13 +171,9 @@ func (s *sending) sign(a *app, target *url.URL, body []byte, secrets []string, a
 	if at != 0 {
 		when = time.Unix(at, 0)
 	}
-	options := map[string]any{}
-	for _, option := range s.options {
-		name, value, ok := strings.Cut(option, "=")
-		if !ok {
-			return providertest.Request{}, usage("--provider-option is NAME=VALUE, not %q", option)
-		}
-		options[name] = value
+	options, err := optionsOf(s.options)
+	if err != nil {
+		return providertest.Request{}, err
 	}
 	signed, err := providertest.SignRequest(s.provider, secret, body, when, providertest.WithID(s.eventID), providertest.WithEventType(s.eventType),
 		providertest.WithURL(public), providertest.WithProviderOptions(options))

@@ -121,6 +121,8 @@ var calls = map[string]call{
 	"replay_deliveries": bulk((*knockersqlite.Inbox).ReplayDeliveries),
 	"reverify":          bulk((*knockersqlite.Inbox).Reverify),
 	"accept_delivery":   with(func(i *inbox, p knockersqlite.AcceptParams) (any, error) { return answer(i.AcceptDelivery(ctx, p)) }),
+	"explain_delivery":  with(func(i *inbox, p knockersqlite.ExplainParams) (any, error) { return answer(i.ExplainDelivery(ctx, p)) }),
+	"check":             with(func(i *inbox, p struct{ Quick bool }) (any, error) { return answer(i.Check(ctx, p.Quick)) }),
 	"expunge":           expunge,
 	"set_clock":         (*inbox).setClock,
 	"watch_hooks":       with((*inbox).watchHooks),

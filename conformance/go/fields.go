@@ -62,7 +62,7 @@ func fieldOf(target reflect.Value, name string) (field reflect.Value, unit time.
 			base, unit = cut, d
 		}
 	}
-	for _, candidate := range []string{base, name + "s", name + "es"} {
+	for _, candidate := range []string{name, base, name + "s", name + "es"} {
 		for n := range target.NumField() {
 			if target.Type().Field(n).IsExported() && snake(target.Type().Field(n).Name) == candidate {
 				return target.Field(n), unit
