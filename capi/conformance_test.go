@@ -211,15 +211,13 @@ func (i *jsonInbox) Call(method string, request map[string]any) (any, error) {
 		}
 		matched = true
 		if fields["cursor"] == nil {
-			break
+			for name, n := range total {
+				fields[name] = json.Number(fmt.Sprint(n))
+			}
+			return fields, nil
 		}
 		all["cursor"] = fields["cursor"]
 	}
-	sums := map[string]any{}
-	for name, n := range total {
-		sums[name] = json.Number(fmt.Sprint(n))
-	}
-	return sums, nil
 }
 
 func (i *jsonInbox) Receive(request map[string]any, body []byte) (any, error) {

@@ -37,7 +37,7 @@ STEPS = (
     Step("test-node", limit=400),
     Step("test-elixir"),
     Step("test-symbols"),
-    Step("conformance"),
+    Step("conformance", limit=600),
     Step("docs-test"),
     Step("test-filelock"),
     Step("torture-two-sqlites", ("SECONDS=15",)),
