@@ -21,6 +21,7 @@ from typing import Any, Mapping, NoReturn, Optional, Sequence, Union
 
 from knocker import errors
 from knocker._endpoint import Endpoint
+from knocker._filters import DeliveryFilter, EventFilter
 from knocker._inbox import Knocker
 from knocker._models import (
     Attempt,
@@ -37,7 +38,22 @@ from knocker._models import (
     Stats,
     StopReport,
 )
+from knocker._operating_models import (
+    Accepted,
+    BulkResult,
+    Check,
+    EndpointStats,
+    ExplainStep,
+    Explanation,
+    ExpungeResult,
+    PruneAudit,
+    RetentionError,
+    RetentionPass,
+    RetentionState,
+    RunningJob,
+)
 from knocker._outcomes import Discard, HandlerSignal, Ignore, RetryAfter
+from knocker._retention import RetentionPolicy
 from knocker._transaction import AsyncTx, Tx
 from knocker._values import Executed, Row
 from knocker.errors import *  # noqa: F403  errors.__all__ names them
@@ -109,14 +125,23 @@ async def aopen(path: Any, **options: Any) -> Knocker:
 
 
 __all__ = [
+    "Accepted",
     "AsyncTx",
     "Attempt",
+    "BulkResult",
+    "Check",
     "Delivery",
+    "DeliveryFilter",
     "Discard",
     "Endpoint",
     "EndpointInfo",
+    "EndpointStats",
     "Event",
+    "EventFilter",
     "Executed",
+    "ExplainStep",
+    "Explanation",
+    "ExpungeResult",
     "Finished",
     "HandlerSignal",
     "HookEvent",
@@ -124,11 +149,17 @@ __all__ = [
     "Ignore",
     "Knocker",
     "Page",
+    "PruneAudit",
     "PruneResult",
     "Response",
     "Result",
+    "RetentionError",
+    "RetentionPass",
+    "RetentionPolicy",
+    "RetentionState",
     "RetryAfter",
     "Row",
+    "RunningJob",
     "Stats",
     "StopReport",
     "Tx",

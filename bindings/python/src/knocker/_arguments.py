@@ -149,19 +149,23 @@ def texts(value: Any) -> Any:
 
 def unix_seconds(moment: Any) -> Any:
     """A moment as whole Unix seconds, of which fractions are cut off: an earlier cutoff never takes too much."""
+    seconds = moment_seconds(moment)
+    return math.floor(seconds) if isinstance(seconds, float) and math.isfinite(seconds) else seconds
+
+
+def moment_seconds(moment: Any) -> Any:
+    """A moment as Unix seconds; what is neither a date nor a time is the library's to judge."""
     if isinstance(moment, datetime):
         if moment.utcoffset() is None:
             raise InvalidArgumentError(
                 "A datetime without a time zone names no moment: use datetime.now(timezone.utc) or .astimezone()."
             )
-        moment = moment.timestamp()
-    elif isinstance(moment, (date, timedelta)):
+        return moment.timestamp()
+    if isinstance(moment, (date, timedelta)):
         raise InvalidArgumentError(
             f"A {type(moment).__name__} is not a moment: pass Unix seconds, or an aware datetime such as "
             "datetime.now(timezone.utc) - timedelta(days=30)."
         )
-    if isinstance(moment, float) and math.isfinite(moment):
-        return math.floor(moment)
     return moment
 
 

@@ -6,7 +6,7 @@ import asyncio
 import os
 import warnings
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Callable, Dict, Mapping, Optional, Set, TypeVar
+from typing import Any, Callable, Dict, Generator, Mapping, Optional, Set, Tuple, TypeVar
 
 from knocker import _arguments as arguments
 from knocker._completions import Completions
@@ -19,6 +19,7 @@ from knocker._worker import Worker
 from knocker.errors import ClosedError, UnsupportedPlatformError
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 #: Threads for the asynchronous forms of reads and actions. They are the
 #: package's own, so that a route's default executor never waits for a database.
@@ -40,6 +41,7 @@ class Connection:
         self._pid = os.getpid()
         self._info: Dict[str, Any] = reply
         self._registry: Registry = registry_of(reply["path"])
+        self._handlers: Dict[Tuple[Any, ...], int] = {}  # endpoint and type -> the number of the handler
         self._completions = Completions(self._library, self._handle)
         self._executor: Optional[ThreadPoolExecutor] = None
         self._workers: Set[Worker] = set()
@@ -111,6 +113,33 @@ class Connection:
 
     async def _acall(self, call: Call[T]) -> T:
         return call.convert(await self._off_loop(self._library.call, self._handle, call.method, call.request))
+
+    def _drive(self, steps: Generator[Call[T], T, R]) -> R:
+        """Make the calls that a generator yields, and return what it returns."""
+        try:
+            call = next(steps)
+            while True:
+                call = steps.send(self._call(call))
+        except StopIteration as done:
+            result: R = done.value
+            return result
+
+    async def _adrive(self, steps: Generator[Call[T], T, R]) -> R:
+        """Asynchronous ``_drive``; when it is cancelled, the call under way ends first, and no further one is made."""
+        try:
+            call = next(steps)
+            while True:
+                await asyncio.sleep(0)  # a cancellation by the generator's own caller comes here
+                running = asyncio.ensure_future(self._acall(call))
+                try:
+                    reply = await asyncio.shield(running)
+                except asyncio.CancelledError:
+                    await asyncio.gather(running, return_exceptions=True)
+                    raise
+                call = steps.send(reply)
+        except StopIteration as done:
+            result: R = done.value
+            return result
 
     def _receive(self, receipt: Receipt) -> Result:
         return result_of(self._library.receive(self._handle, receipt.text, receipt.body))

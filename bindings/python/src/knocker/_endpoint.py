@@ -22,7 +22,7 @@ class Endpoint:
 
     @property
     def name(self) -> str:
-        """Its name."""
+        """The endpoint's name."""
         return self.info.name
 
     def __repr__(self) -> str:
@@ -125,3 +125,7 @@ class Endpoint:
     def add_handler(self, event_type: Any = None, handler: Optional[Handler] = None, **options: Any) -> None:
         """Add a handler for this endpoint: see :meth:`Knocker.add_handler`."""
         self._inbox.add_handler(self.name, event_type, handler, **options)
+
+    def remove_handler(self, event_type: Optional[str] = None) -> bool:
+        """Remove a handler of this endpoint: see :meth:`Knocker.remove_handler`."""
+        return self._inbox.remove_handler(self.name, event_type)

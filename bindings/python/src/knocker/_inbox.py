@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Any, Callable, Dict, Mapping, NoReturn, Optional, Tuple, Type, Union
 
 from knocker import _requests as requests
-from knocker._arguments import UNSET, Body, Fields, Secrets
+from knocker._arguments import UNSET, Body, Fields, Moment, Secrets, moment_seconds
 from knocker._endpoint import Endpoint
 from knocker._handlers import H, Handler, registered
 from knocker._home import current_home
@@ -90,6 +90,10 @@ class Knocker(Operating, Running):
     def add_endpoint(self, name: str, **options: Any) -> Endpoint:
         """The same as ``endpoint``."""
         return self.endpoint(name, **options)
+
+    async def aadd_endpoint(self, name: str, **options: Any) -> Endpoint:
+        """The same as ``aendpoint``."""
+        return await self.aendpoint(name, **options)
 
     def receive(
         self,
@@ -269,12 +273,25 @@ class Knocker(Operating, Running):
         }
         reply = self._library.call(self._handle, "register_handler", request)
         self._registry.put(reply["handler"], function)
+        self._handlers[(endpoint, event_type)] = reply["handler"]
         if reply["replaced"] is not None:
             self._registry.drop(reply["replaced"])
 
-    def set_clock(self, now_s: float) -> None:
-        """Set the clock of an inbox under test, opened with ``clock={"now_s": ...}``."""
-        self._library.call(self._handle, "set_clock", {"now_s": now_s})
+    def remove_handler(self, endpoint: str, event_type: Optional[str] = None) -> bool:
+        """Remove the handler that this inbox has added for this place; its events are ``unhandled`` then.
+
+        Returns False where there is none (any more).
+        """
+        handler = self._handlers.pop((endpoint, event_type), None)
+        if handler is None:
+            return False
+        removed: bool = self._library.call(self._handle, "unregister_handler", {"handler": handler})["removed"]
+        self._registry.drop(handler)
+        return removed
+
+    def set_clock(self, now_s: Moment) -> None:
+        """Set the clock of an inbox under test, opened with ``clock={"now_s": ...}``. Raises ``invalid_state``."""
+        self._library.call(self._handle, "set_clock", {"now_s": moment_seconds(now_s)})
 
 
 def _trusted(

@@ -129,13 +129,17 @@ class Result(_Model):
 
 @dataclass(frozen=True)
 class EndpointInfo(_Model):
-    """An endpoint as stored: ``path`` is a label for people, ``created_at`` Unix seconds."""
+    """An endpoint as stored: ``path`` is a label for people, ``created_at`` Unix seconds.
+
+    ``enabled``: it receives. ``paused``: it receives, and no worker handles it.
+    """
 
     id: int
     name: str
     path: str
     provider: Optional[str] = None
     enabled: bool = True
+    paused: bool = False
     created_at: int = 0
 
 
@@ -146,7 +150,8 @@ class Event(_Model):
     ``body`` (bytes, also as ``body_blob``), ``headers`` and ``query`` are those
     of the delivery ``delivery_id``. ``status`` is received, processing, handled,
     failed, dead or ignored; ``attempt_count`` counts the running attempt. Times
-    are Unix seconds. A list leaves bodies out unless asked for them; then
+    are Unix seconds; ``expunged_at`` is when body, headers and query were
+    erased, else None. A list leaves bodies out unless asked for them; then
     ``body_included`` is False and ``body`` is empty.
     """
 
@@ -165,6 +170,7 @@ class Event(_Model):
     received_at: int = 0
     handled_at: Optional[int] = None
     last_error: Optional[str] = None
+    expunged_at: Optional[int] = None
     body: bytes = b""
     body_included: bool = True
 
@@ -185,6 +191,10 @@ class Delivery(_Model):
     ``kind`` is event, or for one without an event rejected, handshake,
     empty_batch or too_large. ``signature_valid`` is None where nothing was
     verified. ``body_bytes`` is the size as received: a stored body may be cut.
+    Of a refused delivery that was taken in later, ``accepted_at`` (Unix
+    seconds), ``accepted_by`` ("reverify" or "accept_delivery") and
+    ``accepted_reason`` tell how; its first verdict stays. ``expunged_at`` (Unix
+    seconds) is when body, headers and query were erased, else None.
     """
 
     id: int
@@ -204,6 +214,10 @@ class Delivery(_Model):
     dedupe_key: Optional[str] = None
     body_bytes: int = 0
     body_digest: Optional[str] = None
+    accepted_at: Optional[int] = None
+    accepted_by: Optional[str] = None
+    accepted_reason: Optional[str] = None
+    expunged_at: Optional[int] = None
     body: bytes = b""
     body_included: bool = True
 
@@ -233,11 +247,14 @@ class Attempt(_Model):
 class Stats(_Model):
     """Counts: of the file, and (``process``) of what this process did.
 
-    ``events`` is by status, ``orphans`` by kind; the jobs are those that are
-    due, wait for their time, are held by a worker, or are dead. ``process``
-    counts since this process opened the file: received, duplicates, rejected,
-    not_stored, commits, claimed, handled, failed, dead, ignored, left,
-    given_back, leases_lost.
+    * ``events`` is by status, ``orphans`` by kind.
+    * ``jobs_ready`` are due, ``jobs_later`` wait for their time, ``jobs_held``
+      are a worker's, ``jobs_dead`` are given up, ``jobs_paused`` wait at paused endpoints.
+    * ``stuck``: received events whose job is gone: requeue them.
+    * ``unhandled_left``: jobs that workers have just given back because nobody handles them.
+    * ``process`` counts since this process opened the file: received,
+      duplicates, rejected, not_stored, commits, claimed, handled, failed, dead,
+      ignored, left, given_back, leases_lost.
     """
 
     deliveries: int = 0
@@ -248,6 +265,9 @@ class Stats(_Model):
     jobs_later: int = 0
     jobs_held: int = 0
     jobs_dead: int = 0
+    jobs_paused: int = 0
+    stuck: int = 0
+    unhandled_left: int = 0
     process: Mapping[str, int] = field(default_factory=dict)
 
 

@@ -8,6 +8,7 @@ from typing import Any, Callable, Generic, Iterable, Mapping, NamedTuple, Option
 
 from knocker import _arguments as arguments
 from knocker._encoding import fields_text, json_text
+from knocker._filters import filter_fields
 from knocker._library import answer
 from knocker._models import (
     Attempt,
@@ -21,6 +22,7 @@ from knocker._models import (
     Result,
     Stats,
 )
+from knocker._operating_models import Accepted, Check, EndpointStats, Explanation, PruneAudit, RunningJob
 
 T = TypeVar("T")
 
@@ -143,14 +145,14 @@ def get_delivery(delivery_id: int) -> Call[Delivery]:
     return Call("get_delivery", {"id": delivery_id}, Delivery.from_reply)
 
 
-def list_events(filters: Mapping[str, Any]) -> Call[Page[Event]]:
+def list_events(page: Mapping[str, Any], filter: Mapping[str, Any]) -> Call[Page[Event]]:
     """List events."""
-    return Call("list_events", filters, _page("events", Event.from_reply))
+    return Call("list_events", {**filter_fields(filter), **page}, _page("events", Event.from_reply))
 
 
-def list_deliveries(filters: Mapping[str, Any]) -> Call[Page[Delivery]]:
+def list_deliveries(page: Mapping[str, Any], filter: Mapping[str, Any]) -> Call[Page[Delivery]]:
     """List deliveries."""
-    return Call("list_deliveries", filters, _page("deliveries", Delivery.from_reply))
+    return Call("list_deliveries", {**filter_fields(filter), **page}, _page("deliveries", Delivery.from_reply))
 
 
 def list_attempts(event_id: int) -> Call[Tuple[Attempt, ...]]:
@@ -162,9 +164,44 @@ def list_attempts(event_id: int) -> Call[Tuple[Attempt, ...]]:
     )
 
 
-def stats() -> Call[Stats]:
+def list_running(endpoint: Optional[str], limit: Optional[int], cursor: Optional[str]) -> Call[Page[RunningJob]]:
+    """List the jobs that workers hold."""
+    request = {"endpoint": endpoint, "limit": limit, "cursor": cursor}
+    return Call("list_running", request, _page("running", RunningJob.from_reply))
+
+
+def stats(endpoint: Any) -> Call[Stats]:
     """Count."""
-    return Call("stats", {}, Stats.from_reply)
+    return Call("stats", {"endpoint": arguments.texts(endpoint)}, Stats.from_reply)
+
+
+def stats_by_endpoint(limit: Optional[int], cursor: Optional[str]) -> Call[Page[EndpointStats]]:
+    """Count by endpoint."""
+    request = {"limit": limit, "cursor": cursor}
+    return Call("stats_by_endpoint", request, _page("endpoints", EndpointStats.from_reply))
+
+
+def explain_delivery(delivery_id: int, options: Mapping[str, Any]) -> Call[Explanation]:
+    """Check a delivery again, step by step."""
+    request = {"delivery_id": delivery_id, **options}
+    request["secrets"] = arguments.secrets(options.get("secrets", arguments.UNSET))
+    return Call("explain_delivery", request, Explanation.from_reply)
+
+
+def check() -> Call[Check]:
+    """Look through the file."""
+    return Call("check", {}, Check.from_reply)
+
+
+def accept_delivery(delivery_id: int, reason: str) -> Call[Accepted]:
+    """Take in a refused delivery."""
+    return Call("accept_delivery", {"delivery_id": delivery_id, "reason": reason}, Accepted.from_reply, writes=True)
+
+
+def list_prune_audits(limit: Optional[int], cursor: Optional[str]) -> Call[Page[PruneAudit]]:
+    """List audits."""
+    request = {"limit": limit, "cursor": cursor}
+    return Call("list_prune_audits", request, _page("audits", PruneAudit.from_reply))
 
 
 def event_action(method: str, event_id: int) -> Call[int]:
