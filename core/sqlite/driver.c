@@ -113,10 +113,8 @@ static void out_start(knocker_connection *c) {
 	c->denied[0] = 0;
 }
 
-/* Keeps the code and the message of what has just failed. */
-static int out_error(knocker_connection *c, int code) {
+static int out_message(knocker_connection *c, int code, const char *message) {
 	const sqlite3_api_routines *sqlite3_api = c->api;
-	const char *message = c->db ? sqlite3_errmsg(c->db) : "out of memory";
 	size_t length = strlen(message);
 	c->code = code;
 	c->out_length = 0;
@@ -126,6 +124,12 @@ static int out_error(knocker_connection *c, int code) {
 	}
 	if (c->db) c->autocommit = sqlite3_get_autocommit(c->db);
 	return code;
+}
+
+/* Keeps the code and the message of what has just failed. */
+static int out_error(knocker_connection *c, int code) {
+	const sqlite3_api_routines *sqlite3_api = c->api;
+	return out_message(c, code, c->db ? sqlite3_errmsg(c->db) : "out of memory");
 }
 
 /* ---- opening ---- */
@@ -330,7 +334,8 @@ int knocker_run_batch(knocker_connection *c, const unsigned char *p, size_t leng
 		*outcome = (knocker_outcome){c->changes, at, c->out_length - at, c->rows, c->columns};
 		c->unmet = ((head[1] & KNOCKER_MUST_CHANGE) && !c->changes) || ((head[1] & KNOCKER_MUST_FIND) && !c->rows);
 		/* A transaction that is gone would turn every later statement into one of its own. */
-		if (open && c->autocommit && !(head[1] & KNOCKER_MAY_END)) out_error(c, SQLITE_ABORT_ROLLBACK);
+		if (open && c->autocommit && !(head[1] & KNOCKER_MAY_END))
+			out_message(c, SQLITE_ABORT_ROLLBACK, "the transaction has ended before its time");
 		if (!c->unmet) c->done++;
 	}
 	c->trusted = 0;
