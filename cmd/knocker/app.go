@@ -72,7 +72,7 @@ Times are given as 90s, 15m, 2h or 7d (that long ago), as 2026-01-31,
 	flags.DurationVar(&a.timeout, "busy-timeout", 5*time.Second, "how long to wait for other writers of the file")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage("%s", err) })
 	root.AddCommand(a.listCommand(), a.showCommand(), a.replayCommand(), a.requeueCommand(), a.ignoreCommand(), a.expungeCommand(), a.pruneCommand(),
-		a.statsCommand(), a.tailCommand(), a.backupCommand(), a.exportCommand(), a.migrateCommand(), a.sendCommand(), a.verifyCommand(), a.checkCommand(), a.psCommand(), a.pauseCommand(), a.resumeCommand())
+		a.statsCommand(), a.tailCommand(), a.backupCommand(), a.exportCommand(), a.migrateCommand(), a.sendCommand(), a.verifyCommand(), a.reverifyCommand(), a.acceptCommand(), a.checkCommand(), a.psCommand(), a.pauseCommand(), a.resumeCommand())
 	must(root.RegisterFlagCompletionFunc("color", cobra.FixedCompletions([]string{"auto", "always", "never"}, cobra.ShellCompDirectiveNoFileComp)))
 	return root
 }

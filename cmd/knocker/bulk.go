@@ -25,6 +25,11 @@ type bulkFlags struct {
 func (b *bulkFlags) add(a *app, cmd *cobra.Command) {
 	b.filter.add(a, cmd)
 	cmd.Flags().BoolVar(&b.all, "all", false, "without any other filter: every event")
+	b.addRun(cmd)
+}
+
+// addRun adds the flags that are not about which events.
+func (b *bulkFlags) addRun(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&b.dryRun, "dry-run", false, "only count what matches")
 	cmd.Flags().BoolVarP(&b.yes, "yes", "y", false, "don't ask")
 	cmd.Flags().Int64Var(&b.limit, "limit", 0, "at most this `NUMBER`, the oldest first (default: all)")
@@ -61,54 +66,66 @@ type bulkShape struct {
 	DryRun  bool  `json:"dry_run"`
 }
 
-// bulkEvents counts what matches, asks, and goes through it.
+// bulkEvents runs one of the actions on all events that the flags select.
 func (a *app) bulkEvents(ctx context.Context, inbox *knockersqlite.Inbox, b *bulkFlags, act action) error {
 	f, err := b.selects(a)
 	if err != nil {
 		return err
 	}
+	return a.bulkRun(b, act.name, "event", act.done, "left alone: their state does not allow it", func(o knockersqlite.BulkOptions) (knockersqlite.BulkResult, error) {
+		return act.all(inbox, ctx, f, o)
+	})
+}
+
+// bulkRun counts what matches, asks, and goes through it. one is what is gone
+// through, done and skipped what is said of those that were changed and not.
+func (a *app) bulkRun(b *bulkFlags, verb, one, done, skipped string, run func(o knockersqlite.BulkOptions) (knockersqlite.BulkResult, error)) error {
 	o := knockersqlite.BulkOptions{All: b.all, Limit: b.limit, DryRun: true}
-	counted, err := act.all(inbox, ctx, f, o)
+	counted, err := run(o)
 	if err != nil {
 		return err
 	}
+	words := bulkWords{one, done, skipped}
 	if b.dryRun || counted.Matched == 0 {
-		return a.printBulk(bulkShape{Matched: counted.Matched, DryRun: b.dryRun}, act.done)
+		return a.printBulk(bulkShape{Matched: counted.Matched, DryRun: b.dryRun}, words)
 	}
 	todo := counted.Matched
 	if b.limit > 0 {
 		todo = min(todo, b.limit)
 	}
-	if err := a.confirm(b.yes, act.name+" "+plural(todo, "event")); err != nil {
+	if err := a.confirm(b.yes, verb+" "+plural(todo, one)); err != nil {
 		return err
 	}
-	bar := a.progress(act.name, todo)
+	bar := a.progress(verb, todo)
 	o.DryRun = false
 	o.Progress = func(r knockersqlite.BulkResult) { bar.at(r.Changed + r.Skipped) }
-	did, err := act.all(inbox, ctx, f, o)
+	did, err := run(o)
 	bar.end()
 	if err != nil && did.Changed == 0 {
 		return err
 	}
 	// What is done is done, also where it was interrupted.
-	if printed := a.printBulk(bulkShape{Matched: did.Matched, Changed: did.Changed, Skipped: did.Skipped}, act.done); printed != nil {
+	if printed := a.printBulk(bulkShape{Matched: did.Matched, Changed: did.Changed, Skipped: did.Skipped}, words); printed != nil {
 		return printed
 	}
 	return err
 }
 
-func (a *app) printBulk(did bulkShape, done string) error {
+// bulkWords tell people what a bulk action did.
+type bulkWords struct{ one, done, skipped string }
+
+func (a *app) printBulk(did bulkShape, words bulkWords) error {
 	switch {
 	case a.json:
 		a.out.json(did)
 	case did.Matched == 0:
-		a.messages.line("no events match")
+		a.messages.line("no %s match", plural(0, words.one)[2:])
 	case did.DryRun:
-		a.out.line("%s match", plural(did.Matched, "event"))
+		a.out.line("%s match", plural(did.Matched, words.one))
 	default:
-		a.out.line("%s %s", plural(did.Changed, "event"), done)
+		a.out.line("%s %s", plural(did.Changed, words.one), words.done)
 		if did.Skipped > 0 {
-			a.out.line("%s left alone: their state does not allow it", plural(did.Skipped, "event"))
+			a.out.line("%s %s", plural(did.Skipped, words.one), words.skipped)
 		}
 	}
 	_ = a.out.flush()

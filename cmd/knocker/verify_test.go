@@ -65,6 +65,45 @@ func TestVerify(t *testing.T) {
 	fails(t, 2, "one id", "--db", file, "verify")
 }
 
+// A wrong secret was configured: with the right one the refused delivery
+// becomes an event, and its verdict at arrival stays.
+func TestReverify(t *testing.T) {
+	file := refused(t, `{"id":"evt_1","type":"invoice.paid"}`)
+	fails(t, 2, "one --endpoint", "--db", file, "reverify", "--secret-file", written(t, "whsec_new"))
+	fails(t, 2, "--secret-env", "--db", file, "reverify", "--endpoint", "billing")
+	out := works(t, "--db", file, "reverify", "--endpoint", "billing", "--secret-file", written(t, "whsec_other"), "--yes")
+	if out != "0 deliveries taken in\n1 delivery refused again\n" {
+		t.Error(out)
+	}
+	out = works(t, "--db", file, "reverify", "--endpoint", "billing", "--secret-file", written(t, "whsec_new"), "--yes")
+	if out != "1 delivery taken in\n" {
+		t.Error(out)
+	}
+	out = works(t, "--db", file, "show", "--delivery", "1")
+	if !strings.Contains(out, "by reverify") || !strings.Contains(out, "signature_mismatch") {
+		t.Error(out)
+	}
+	if out := works(t, "--db", file, "list"); !strings.Contains(out, "invoice.paid") {
+		t.Error(out)
+	}
+}
+
+// A delivery is taken in by decision only with a reason, which is kept.
+func TestAccept(t *testing.T) {
+	file := refused(t, `{"id":"evt_1","type":"invoice.paid"}`)
+	secret := written(t, "whsec_old")
+	fails(t, 2, "reason", "--db", file, "accept", "1", "--secret-file", secret)
+	fails(t, 3, "not_found", "--db", file, "accept", "9", "--reason", "x", "--secret-file", secret)
+	out := works(t, "--db", file, "accept", "1", "--reason", "confirmed by telephone", "--secret-file", secret)
+	if out != "delivery 1 is event 1 now\n" {
+		t.Error(out)
+	}
+	if out := works(t, "--db", file, "show", "--delivery", "1"); !strings.Contains(out, "confirmed by telephone") {
+		t.Error(out)
+	}
+	fails(t, 4, "invalid_state", "--db", file, "accept", "1", "--reason", "again", "--secret-file", secret)
+}
+
 // A body that was cut when it was stored, and a header that was redacted, are
 // told of: such a check can't succeed.
 func TestVerifyWhatWasNotStored(t *testing.T) {
