@@ -19,7 +19,7 @@ capi_library := libknocker.so
 capi_link   = -s -w -extldflags '-Wl,--version-script=$(capi_root)/capi/libknocker.map -Wl,-z,nodelete -Wl,-soname,libknocker.so'
 endif
 
-.PHONY: lib lib-testpanic check-lib test-c
+.PHONY: lib lib-testpanic check-lib test-c record-abi
 
 lib: ## build build/libknocker.so (.dylib on macOS) and build/knocker.h
 	@mkdir -p $(BUILD)
@@ -39,3 +39,6 @@ check-lib: lib ## fail if the library exports anything but its interface, or nee
 
 test-c: lib lib-testpanic ## run the C programs in capi/test under AddressSanitizer
 	scripts/test-c.sh $(BUILD)
+
+record-abi: ## record what the methods take and answer as released; fails where callers would break
+	@$(GO) test -count=1 -tags "$(GO_TAGS)" ./capi -run '^TestReleasedMethods$$' -record-shapes

@@ -97,7 +97,7 @@ func (c *clock) drop() {
 	}
 }
 
-func setClock(i *inbox, request *abi.Clock) (any, error) {
+func setClock(i *inbox, request *abi.Clock) (*abi.Clock, error) {
 	if i.clock == nil {
 		return nil, failure(core.CodeInvalidState, `The inbox runs on the real clock. Open it with the option "clock" to set its time.`)
 	}

@@ -10,7 +10,7 @@ const defaultHookLimit = 1024
 
 // watchHooks starts to collect what happens, for a runtime that can't be called
 // back. Asked again, it starts over with the new limit.
-func watchHooks(i *inbox, r *abi.WatchHooksRequest) (any, error) {
+func watchHooks(i *inbox, r *abi.WatchHooksRequest) (abi.Nothing, error) {
 	limit := r.Limit
 	if limit == 0 {
 		limit = defaultHookLimit
@@ -26,7 +26,7 @@ func watchHooks(i *inbox, r *abi.WatchHooksRequest) (any, error) {
 }
 
 // pollHooks takes what was collected; it never waits.
-func pollHooks(i *inbox, r *abi.PollRequest) (any, error) {
+func pollHooks(i *inbox, r *abi.PollRequest) (*abi.HooksReply, error) {
 	i.mu.Lock()
 	queue := i.hooks
 	i.mu.Unlock()
@@ -38,7 +38,7 @@ func pollHooks(i *inbox, r *abi.PollRequest) (any, error) {
 		limit = defaultHookLimit
 	}
 	events, dropped := queue.Poll(limit)
-	reply := abi.HooksReply{Events: make([]abi.HookEvent, len(events)), Dropped: dropped}
+	reply := &abi.HooksReply{Events: make([]abi.HookEvent, len(events)), Dropped: dropped}
 	for n, ev := range events {
 		reply.Events[n] = abi.HookEvent{
 			Kind: ev.Kind, AtMS: ev.At.UnixMilli(), Endpoint: abi.NullText(ev.Endpoint), EventID: abi.NullInteger(ev.EventID),
@@ -48,6 +48,6 @@ func pollHooks(i *inbox, r *abi.PollRequest) (any, error) {
 	return reply, nil
 }
 
-func backup(i *inbox, r *abi.BackupRequest) (any, error) {
+func backup(i *inbox, r *abi.BackupRequest) (abi.Nothing, error) {
 	return abi.Nothing{}, i.core.Backup(background(), r.Path)
 }

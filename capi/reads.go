@@ -5,7 +5,7 @@ import (
 	"github.com/knocker-dev/knocker/core"
 )
 
-func getEvent(i *inbox, r *abi.IDRequest) (any, error) {
+func getEvent(i *inbox, r *abi.IDRequest) (*abi.Event, error) {
 	e, err := i.core.GetEvent(background(), r.ID)
 	reply := eventReply(&e, true)
 	return &reply, err
@@ -33,7 +33,7 @@ func bodyReply(body []byte, with bool) *abi.Base64 {
 	return &b
 }
 
-func getDelivery(i *inbox, r *abi.IDRequest) (any, error) {
+func getDelivery(i *inbox, r *abi.IDRequest) (abi.Delivery, error) {
 	d, err := i.core.GetDelivery(background(), r.ID)
 	return deliveryReply(&d, true), err
 }
@@ -67,7 +67,7 @@ func deliveryFilter(f abi.DeliveryFilter) core.DeliveryFilter {
 	}
 }
 
-func listEvents(i *inbox, r *abi.ListEventsRequest) (any, error) {
+func listEvents(i *inbox, r *abi.ListEventsRequest) (*abi.EventsReply, error) {
 	f := eventFilter(r.EventFilter)
 	f.Limit, f.Cursor, f.Bodies = r.Limit, r.Cursor, r.Bodies
 	list, cursor, err := i.core.ListEvents(background(), f)
@@ -75,7 +75,7 @@ func listEvents(i *inbox, r *abi.ListEventsRequest) (any, error) {
 	return &abi.EventsReply{Events: events, Cursor: abi.NullText(cursor)}, err
 }
 
-func listDeliveries(i *inbox, r *abi.ListDeliveriesRequest) (any, error) {
+func listDeliveries(i *inbox, r *abi.ListDeliveriesRequest) (abi.DeliveriesReply, error) {
 	f := deliveryFilter(r.DeliveryFilter)
 	f.Limit, f.Cursor, f.Bodies = r.Limit, r.Cursor, r.Bodies
 	list, cursor, err := i.core.ListDeliveries(background(), f)
@@ -83,7 +83,7 @@ func listDeliveries(i *inbox, r *abi.ListDeliveriesRequest) (any, error) {
 	return abi.DeliveriesReply{Deliveries: deliveries, Cursor: abi.NullText(cursor)}, err
 }
 
-func listAttempts(i *inbox, r *abi.EventIDRequest) (any, error) {
+func listAttempts(i *inbox, r *abi.EventIDRequest) (abi.AttemptsReply, error) {
 	list, err := i.core.ListAttempts(background(), r.EventID)
 	return abi.AttemptsReply{Attempts: each(list, func(a core.Attempt) abi.Attempt {
 		return abi.Attempt{
@@ -93,11 +93,11 @@ func listAttempts(i *inbox, r *abi.EventIDRequest) (any, error) {
 	})}, err
 }
 
-func stats(i *inbox, r *abi.StatsRequest) (any, error) {
+func stats(i *inbox, r *abi.StatsRequest) (core.Stats, error) {
 	return i.core.Stats(background(), r.Endpoint...)
 }
 
-func statsByEndpoint(i *inbox, r *abi.PageRequest) (any, error) {
+func statsByEndpoint(i *inbox, r *abi.PageRequest) (abi.EndpointStatsReply, error) {
 	list, cursor, err := i.core.StatsByEndpoint(background(), r.Limit, r.Cursor)
 	return abi.EndpointStatsReply{Endpoints: each(list, func(s core.EndpointStats) abi.EndpointStats {
 		return abi.EndpointStats{
@@ -107,7 +107,7 @@ func statsByEndpoint(i *inbox, r *abi.PageRequest) (any, error) {
 	}), Cursor: abi.NullText(cursor)}, err
 }
 
-func listRunning(i *inbox, r *abi.ListRunningRequest) (any, error) {
+func listRunning(i *inbox, r *abi.ListRunningRequest) (abi.RunningReply, error) {
 	list, cursor, err := i.core.ListRunning(background(), r.Endpoint, r.Limit, r.Cursor)
 	return abi.RunningReply{Running: each(list, func(j core.Running) abi.Running {
 		return abi.Running{
