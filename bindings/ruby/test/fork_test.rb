@@ -53,7 +53,8 @@ class ForkTest < KnockerTest
 
   def test_the_message_names_the_hooks_of_ruby_servers
     message = ruby(MESSAGE, inbox.path)
-    %w[before_worker_boot on_worker_boot SolidQueue.on_worker_start Resque.after_fork preload_app!].each { |hook| assert_includes message, hook }
+    hooks = %w[before_worker_boot on_worker_boot SolidQueue.on_worker_start Resque.after_fork preload_app!]
+    hooks.each { |hook| assert_includes message, hook }
   end
 
   AFTER = <<~'RUBY'

@@ -73,8 +73,8 @@ class ReceiveTest < KnockerTest
       cases.each_with_index do |item, number|
         request = item["request"]
         clock(inbox).set(request["now_s"])
-        inbox.add_endpoint("#{provider}-#{number}", provider: provider, secrets: request["secrets"],
-                                                   provider_options: request["provider_options"])
+        options = { secrets: request["secrets"], provider_options: request["provider_options"] }
+        inbox.add_endpoint("#{provider}-#{number}", provider: provider, **options)
         result = inbox.receive(endpoint: "#{provider}-#{number}", body: raw(request), headers: request["headers"], query: request["query"])
         assert_equal item["expected"]["signature_valid"], result.status_code != 401, "#{provider} #{number}: #{result.reason}"
       end

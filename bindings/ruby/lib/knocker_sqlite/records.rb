@@ -33,8 +33,8 @@ module KnockerSqlite
     end
   end
 
-  # A request as a provider would send it: "method", "url" (String or nil), "headers" (Hash of String), "query" (String or nil),
-  # "body" (binary String).
+  # A request as a provider would send it: "method", "url" (String or nil), "headers" (Hash of String), "query" (String or
+  # nil), "body" (binary String).
   class SignedRequest < Record
     entries :method, :url, :headers, :query, :body
 
@@ -56,7 +56,7 @@ module KnockerSqlite
 
   # The unit that an application processes: "id", "endpoint", "event_type", "provider_event_id", "provider_delivery_id",
   # "dedupe_key", "delivery_id", "status" (received, processing, handled, failed, dead or ignored), "attempt_count" (counts
-  # the running attempt), "method", "headers", "query", "received_at", "handled_at" and "expunged_at" (Unix seconds or nil), "last_error", and
+  # the running attempt), "method", "headers", "query", "received_at", "handled_at" and "expunged_at" (Unix seconds), "last_error", and
   # the raw body as a binary String, as "body" and as "body_blob". Lists leave the body out unless asked for it.
   class Event < Record
     include WithBody
