@@ -183,9 +183,39 @@ def test_refused_deliveries_are_taken_in_later() -> None:
         assert asyncio.run(inbox.aexplain_delivery(first)).redacted
 
 
+def test_accepting_by_an_identity_makes_the_retry_a_duplicate() -> None:
+    with TestInbox() as inbox:
+        endpoint = add_endpoint(inbox)
+        refused = endpoint.receive(body(1), {"X-Knocker-Token": "guessed"}).delivery_id or 0
+        at = datetime.fromtimestamp(inbox.now, timezone.utc)
+        assert not inbox.explain_delivery(refused, secrets=[TOKEN], provider_options=OPTIONS, now_s=at).valid
+        accepted = inbox.accept_delivery(refused, reason="known", event_type="order", dedupe_key="1")
+        event = inbox.get_event(accepted.event_id or 0)
+        assert (event.event_type, event.dedupe_key) == ("order", "1")
+        again = endpoint.receive(body(2), HEADERS, dedupe_key="1")
+        assert (again.duplicate, again.event_id) == (True, event.id)
+
+
 def test_a_sound_file_is_found_sound() -> None:
     with TestInbox() as inbox:
         found = inbox.check()
-        assert found == asyncio.run(inbox.acheck())
+        assert found == asyncio.run(inbox.acheck(quick=True))
         assert found.ok
         assert (found.schema_version, found.stuck, found.orphan_jobs) == (inbox.schema_version, 0, 0)
+
+
+def test_rows_that_point_at_nothing_are_found() -> None:
+    with TestInbox(foreign_keys=False) as inbox:
+        inbox.endpoint("shop")
+
+        @inbox.handle("shop")
+        def handler(event: knocker.Event, tx: knocker.Tx) -> None:
+            tx.execute("CREATE TABLE lines (id INTEGER PRIMARY KEY, note REFERENCES notes(id))")
+            tx.execute("CREATE TABLE notes (id INTEGER PRIMARY KEY)")
+            tx.execute("INSERT INTO lines VALUES (7, 8)")
+
+        inbox.ingest("shop", b"{}")
+        assert [done.status for done in inbox.drain()] == ["handled"]
+        found = inbox.check()
+        assert found.foreign_keys == (knocker.DanglingKey(table="lines", rowid=7, parent="notes"),)
+        assert not found.ok

@@ -100,14 +100,37 @@ class Acting(Connection):
         """Asynchronous ``replay_delivery``."""
         return await self._acall(requests.replay_delivery(delivery_id, event_id))
 
-    def accept_delivery(self, delivery_id: int, *, reason: str) -> Accepted:
+    def accept_delivery(
+        self,
+        delivery_id: int,
+        *,
+        reason: str,
+        event_type: Optional[str] = None,
+        dedupe_key: Optional[str] = None,
+        provider_event_id: Optional[str] = None,
+    ) -> Accepted:
         """Take in a refused delivery by decision; it becomes an event by the ordinary rules.
 
-        ``reason`` is kept with it. Raises ``not_found``, ``invalid_state``,
-        ``invalid_argument``, and ``body_cut`` where the stored body is not whole.
-        """
-        return self._call(requests.accept_delivery(delivery_id, reason))
+        * ``reason``: kept with the delivery and in an audit.
+        * ``event_type``, ``dedupe_key``, ``provider_event_id``: default to what
+          the endpoint's ``event_key`` or the request itself says, where the
+          provider's can be read; then a later valid retry is a duplicate.
 
-    async def aaccept_delivery(self, delivery_id: int, *, reason: str) -> Accepted:
+        Raises ``not_found``, ``invalid_state``, ``invalid_argument``, and
+        ``body_cut`` where the stored body is not whole.
+        """
+        identity = {"event_type": event_type, "dedupe_key": dedupe_key, "provider_event_id": provider_event_id}
+        return self._call(requests.accept_delivery(delivery_id, reason, identity))
+
+    async def aaccept_delivery(
+        self,
+        delivery_id: int,
+        *,
+        reason: str,
+        event_type: Optional[str] = None,
+        dedupe_key: Optional[str] = None,
+        provider_event_id: Optional[str] = None,
+    ) -> Accepted:
         """Asynchronous ``accept_delivery``."""
-        return await self._acall(requests.accept_delivery(delivery_id, reason))
+        identity = {"event_type": event_type, "dedupe_key": dedupe_key, "provider_event_id": provider_event_id}
+        return await self._acall(requests.accept_delivery(delivery_id, reason, identity))

@@ -143,7 +143,9 @@ class ActingOnMany(Connection):
     ) -> BulkResult:
         """Check refused deliveries again, with the endpoint's present secrets and the clock at their arrival.
 
-        Those that pass become events by the ordinary rules; both verdicts are kept.
+        Those that pass become events by the ordinary rules; both verdicts are
+        kept. Skipped are cut bodies, redacted credentials and what is still
+        refused. Raises ``no_verifier`` where this process has no secrets for an endpoint.
         """
         options = {"limit": limit, "dry_run": dry_run}
         return self._drive(bulk_steps("reverify", BulkResult, filter, progress, cursor, options))
@@ -173,7 +175,9 @@ class ActingOnMany(Connection):
     ) -> ExpungeResult:
         """Erase bodies, headers, queries and error texts of events, and keep what happened, for erasure requests.
 
-        ``reason`` is kept in the audit.
+        ``reason`` is kept in the audit. Skipped are events that are received,
+        processing or failed, and those erased before. Identities stay, so a
+        retry is still a duplicate; an erased event can't run again (``body_cut``).
         """
         options = {"limit": limit, "dry_run": dry_run, "reason": reason}
         return self._drive(bulk_steps("expunge", ExpungeResult, filter, progress, cursor, options))

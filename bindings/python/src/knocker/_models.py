@@ -311,10 +311,11 @@ class HookEvent(_Model):
 
     * ``kind`` (str): received, duplicate, rejected, not_stored, batch_committed,
       claimed, handled, failed, dead, ignored, given_back, lease_lost,
-      transaction_idle or watch_unavailable; a newer library may have more.
+      transaction_idle, watch_unavailable, retention_leader, retention_pass or
+      retention_failed; a newer library may have more.
     * ``at_ms`` (int): Unix milliseconds.
     * ``endpoint`` (str or None), ``event_id`` (int or None): whose it is.
-    * ``count`` (int): of a batch of receipts or of claims, else 0.
+    * ``count`` (int): of a batch of receipts, of claims or of a retention pass, else 0.
     * ``duration_ms`` (float): of a handler or a commit, else 0.
     * ``code`` (str or None): a reason or an error's code.
     """

@@ -118,8 +118,8 @@ class EndpointStats(_Model):
 class PruneAudit(_Model):
     """One pruning, as it is kept in the file.
 
-    ``kind``: events, orphan_deliveries, retention or expunge (whose
-    ``events_pruned`` are the erased ones). ``executed_at``: Unix seconds.
+    ``kind``: events, orphan_deliveries, retention, accept_delivery or expunge
+    (whose ``events_pruned`` are the erased ones). ``executed_at``: Unix seconds.
     ``summary`` (dict): what was asked for, and further counts.
     """
 
@@ -186,17 +186,29 @@ class RetentionState(_Model):
 
 
 @dataclass(frozen=True)
+class DanglingKey(_Model):
+    """A row of ``table`` (its ``rowid``, None where it has none) whose foreign key finds nothing in ``parent``."""
+
+    table: str
+    rowid: Optional[int] = None
+    parent: str = ""
+
+
+@dataclass(frozen=True)
 class Check(_Model):
     """What a look at the file found.
 
-    * ``integrity`` (tuple of str), ``foreign_keys`` (tuple): what is wrong; empty where all is well.
+    * ``integrity`` (tuple of str): damage, in SQLite's own sentences.
+    * ``foreign_keys`` (tuple of DanglingKey): rows that point at nothing, the application's too.
     * ``schema_version`` (int).
     * ``stuck`` (int): received events whose job is gone: requeue them.
-    * ``orphan_jobs`` (int): jobs whose event is gone.
+    * ``orphan_jobs`` (int): jobs of the inbox's queue that are about no event.
+
+    At most 100 of each are told.
     """
 
     integrity: Tuple[str, ...] = ()
-    foreign_keys: Tuple[Any, ...] = ()
+    foreign_keys: Tuple[DanglingKey, ...] = ()
     schema_version: int = 0
     stuck: int = 0
     orphan_jobs: int = 0
@@ -209,5 +221,5 @@ class Check(_Model):
     @classmethod
     def from_reply(cls, reply: Mapping[str, Any]) -> Check:
         """Make the object of the library's reply."""
-        lists = {name: tuple(reply[name]) for name in ("integrity", "foreign_keys")}
-        return super().from_reply({**reply, **lists})
+        keys = tuple(DanglingKey.from_reply(key) for key in reply["foreign_keys"])
+        return super().from_reply({**reply, "integrity": tuple(reply["integrity"]), "foreign_keys": keys})

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, AsyncIterator, Callable, Dict, Iterator, Optional, Tuple, TypeVar
+from typing import TYPE_CHECKING, Any, AsyncIterator, Callable, Dict, Iterator, Mapping, Optional, Tuple, TypeVar
 
 from knocker import _requests as requests
+from knocker._arguments import UNSET, Moment, Secrets
 from knocker._connection import Connection
 from knocker._filters import DeliveryFilter, EventFilter, Texts
 from knocker._models import Attempt, Delivery, EndpointInfo, Event, Page, Stats
@@ -196,26 +197,51 @@ class Reading(Connection):
         """Asynchronous ``stats_by_endpoint``."""
         return await self._acall(requests.stats_by_endpoint(limit, cursor))
 
-    def explain_delivery(self, delivery_id: int, **options: Any) -> Explanation:
-        """Check a stored delivery again and tell each step; changes nothing.
+    def explain_delivery(
+        self,
+        delivery_id: int,
+        *,
+        provider: Optional[str] = None,
+        secrets: Secrets = UNSET,
+        provider_options: Optional[Mapping[str, Any]] = None,
+        url: Optional[str] = None,
+        now_s: Optional[Moment] = None,
+    ) -> Explanation:
+        """Verify a stored delivery once more and tell each step; changes nothing and shows no secret.
 
-        The clock is at its arrival unless ``now_s`` (Unix seconds) is given.
-        ``secrets``, ``provider_options``, ``provider`` and ``url`` default to
-        the endpoint's. Raises ``not_found``, ``no_verifier``, ``invalid_argument``.
+        ``provider``, ``secrets``, ``provider_options``, ``url``: default to the
+        endpoint's. ``now_s``: the clock, Unix seconds or an aware datetime;
+        defaults to the time of receipt. Raises ``not_found``, ``no_verifier``,
+        ``invalid_argument``, ``invalid_secret``.
         """
-        return self._call(requests.explain_delivery(delivery_id, options))
+        options = {"provider": provider, "provider_options": provider_options, "url": url}
+        return self._call(requests.explain_delivery(delivery_id, secrets, now_s, options))
 
-    async def aexplain_delivery(self, delivery_id: int, **options: Any) -> Explanation:
+    async def aexplain_delivery(
+        self,
+        delivery_id: int,
+        *,
+        provider: Optional[str] = None,
+        secrets: Secrets = UNSET,
+        provider_options: Optional[Mapping[str, Any]] = None,
+        url: Optional[str] = None,
+        now_s: Optional[Moment] = None,
+    ) -> Explanation:
         """Asynchronous ``explain_delivery``."""
-        return await self._acall(requests.explain_delivery(delivery_id, options))
+        options = {"provider": provider, "provider_options": provider_options, "url": url}
+        return await self._acall(requests.explain_delivery(delivery_id, secrets, now_s, options))
 
-    def check(self) -> Check:
-        """Look through the whole file for damage and for stuck events; takes long where it is big."""
-        return self._call(requests.check())
+    def check(self, *, quick: bool = False) -> Check:
+        """Read the whole file and look for damage, rows that point at nothing, and stuck events.
 
-    async def acheck(self) -> Check:
+        ``quick``: does not compare indexes with their tables, which takes most
+        of the time. Defaults to False.
+        """
+        return self._call(requests.check(quick))
+
+    async def acheck(self, *, quick: bool = False) -> Check:
         """Asynchronous ``check``."""
-        return await self._acall(requests.check())
+        return await self._acall(requests.check(quick))
 
 
 def _page(limit: Optional[int], cursor: Optional[str], bodies: Optional[bool]) -> Dict[str, Any]:

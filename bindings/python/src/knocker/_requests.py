@@ -181,21 +181,21 @@ def stats_by_endpoint(limit: Optional[int], cursor: Optional[str]) -> Call[Page[
     return Call("stats_by_endpoint", request, _page("endpoints", EndpointStats.from_reply))
 
 
-def explain_delivery(delivery_id: int, options: Mapping[str, Any]) -> Call[Explanation]:
+def explain_delivery(delivery_id: int, secrets: Any, now_s: Any, options: Mapping[str, Any]) -> Call[Explanation]:
     """Check a delivery again, step by step."""
-    request = {"delivery_id": delivery_id, **options}
-    request["secrets"] = arguments.secrets(options.get("secrets", arguments.UNSET))
-    return Call("explain_delivery", request, Explanation.from_reply)
+    clock = {"now_s": arguments.unix_seconds(now_s), "secrets": arguments.secrets(secrets)}
+    return Call("explain_delivery", {"delivery_id": delivery_id, **clock, **options}, Explanation.from_reply)
 
 
-def check() -> Call[Check]:
+def check(quick: bool) -> Call[Check]:
     """Look through the file."""
-    return Call("check", {}, Check.from_reply)
+    return Call("check", {"quick": quick}, Check.from_reply)
 
 
-def accept_delivery(delivery_id: int, reason: str) -> Call[Accepted]:
+def accept_delivery(delivery_id: int, reason: str, identity: Mapping[str, Any]) -> Call[Accepted]:
     """Take in a refused delivery."""
-    return Call("accept_delivery", {"delivery_id": delivery_id, "reason": reason}, Accepted.from_reply, writes=True)
+    request = {"delivery_id": delivery_id, "reason": reason, **identity}
+    return Call("accept_delivery", request, Accepted.from_reply, writes=True)
 
 
 def list_prune_audits(limit: Optional[int], cursor: Optional[str]) -> Call[Page[PruneAudit]]:
