@@ -93,10 +93,16 @@ func (f *DeliveryFilter) orphanWays(c *sqlite.Conn, endpoints []int64) ([]way, e
 // ways chooses the index that a delivery list is read by.
 func (f *DeliveryFilter) ways(c *sqlite.Conn, s *search, endpoints []int64) ([]way, error) {
 	verdicts := []any{nil, int64(0), int64(1)}
+	var ways []way
+	if f.Orphaned != nil && !*f.Orphaned || f.Kind == KindEvent {
+		// What was refused has an event only where it was taken in later.
+		verdicts = []any{nil, int64(1)}
+		ways = []way{{index: "knocker_deliveries_accepted", where: "x.accepted_at IS NOT NULL AND x.signature_valid = 0"}}
+	}
 	if f.SignatureValid != nil && *f.SignatureValid {
-		verdicts = verdicts[2:]
+		verdicts = []any{int64(1)}
 	} else if f.SignatureValid != nil || len(f.Reasons) > 0 {
-		verdicts = verdicts[:2] // what has a reason was not found valid
+		verdicts = verdicts[:len(verdicts)-1] // what has a reason was not found valid
 	}
 	if f.EventType != "" && f.EventType != "*" {
 		byType, err := typeWays(c, s.table, f.EventType)
@@ -111,9 +117,9 @@ func (f *DeliveryFilter) ways(c *sqlite.Conn, s *search, endpoints []int64) ([]w
 		return []way{{"knocker_deliveries_endpoint", "x.endpoint_id = ? AND x.signature_valid IS ?", []any{id, verdict}}}
 	}
 	if endpoints == nil {
-		return found(c, "endpoint", "signature_valid", "1", of)
+		all, err := found(c, "endpoint", "signature_valid", "1", of)
+		return append(ways, all...), err
 	}
-	var ways []way
 	for _, id := range endpoints {
 		for _, verdict := range verdicts {
 			ways = append(ways, of(id, verdict)...)

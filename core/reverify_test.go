@@ -85,6 +85,10 @@ func TestReverify(t *testing.T) {
 		d.AcceptedBy != "reverify" || d.AcceptedAt != 1767225600+3600 || d.DedupeKey != "id0" {
 		t.Errorf("%+v %v", d, err)
 	}
+	linked, _, err := inbox.ListDeliveries(background, core.DeliveryFilter{Orphaned: new(bool), Reasons: []string{"signature_mismatch"}})
+	if err != nil || len(linked) != 4 {
+		t.Errorf("refused deliveries that have an event now: %d %v", len(linked), err)
+	}
 	if again, err := inbox.Reverify(background, code, core.BulkOptions{}); err != nil || again.Changed != 0 || again.Matched != 2 {
 		t.Fatal("a second time:", again, err)
 	}

@@ -90,6 +90,7 @@ CREATE INDEX IF NOT EXISTS knocker_deliveries_orphans
   ON knocker_deliveries (endpoint_id, kind, event_id, received_at) WHERE event_id IS NULL;
 CREATE INDEX IF NOT EXISTS knocker_deliveries_endpoint ON knocker_deliveries (endpoint_id, signature_valid, received_at);
 CREATE INDEX IF NOT EXISTS knocker_deliveries_type ON knocker_deliveries (event_type, received_at) WHERE event_type IS NOT NULL;
+CREATE INDEX IF NOT EXISTS knocker_deliveries_accepted ON knocker_deliveries (received_at) WHERE accepted_at IS NOT NULL;
 CREATE INDEX IF NOT EXISTS knocker_deliveries_provider ON knocker_deliveries (provider_delivery_id)
   WHERE provider_delivery_id IS NOT NULL AND provider_delivery_id IS NOT dedupe_key;
 
