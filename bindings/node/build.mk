@@ -38,3 +38,11 @@ torture-node: node ## better-sqlite3 and node:sqlite beside Knocker on one file 
 	@$(node_hosts)/setup.sh
 	@bench/torture/run.sh "$(SECONDS)" "$(CURE)" "node $(node_hosts)/better-sqlite3.mjs" \
 		"$(node_22) --no-warnings $(node_hosts)/node-sqlite.mjs"
+
+.PHONY: test-node-next
+
+$(node_home)/tests/next/node_modules/.package-lock.json: $(node_home)/tests/next/package-lock.json
+	cd $(node_home)/tests/next && npm ci --ignore-scripts --silent --no-audit --no-fund
+
+test-node-next: node $(node_home)/tests/next/node_modules/.package-lock.json ## build and start a real Next.js application with the packed package
+	@node $(node_home)/scripts/test.mjs --only tests/next-build.mjs

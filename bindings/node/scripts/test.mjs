@@ -1,14 +1,17 @@
 // Runs the tests; the last line is "N passed, N failed".
 //
 //   node scripts/test.mjs [NAME_PATTERN]
+//   node scripts/test.mjs --only FILE
 
 import { spawn } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const home = fileURLToPath(new URL("..", import.meta.url));
-const pattern = process.argv[2];
-const files = readdirSync(new URL("../tests", import.meta.url)).filter((name) => name.endsWith(".test.mjs")).sort();
+const only = process.argv[2] === "--only" ? process.argv[3] : undefined;
+const pattern = only === undefined ? process.argv[2] : undefined;
+const all = readdirSync(new URL("../tests", import.meta.url)).filter((name) => name.endsWith(".test.mjs")).sort();
+const files = only === undefined ? all.map((name) => `tests/${name}`) : [only.replace(/^bindings\/node\//, "")];
 const child = spawn(
   process.execPath,
   [
@@ -16,7 +19,7 @@ const child = spawn(
     "--test",
     "--test-reporter=spec",
     ...(pattern ? [`--test-name-pattern=${pattern}`] : []),
-    ...files.map((name) => `tests/${name}`),
+    ...files,
   ],
   { cwd: home, stdio: ["ignore", "pipe", "inherit"] },
 );

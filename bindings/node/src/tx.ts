@@ -158,6 +158,8 @@ export class Tx {
   }
 
   #mustRun(): void {
+    // A handler that goes on after its time limit, or a stop, hears the cause.
+    if (this.#over && this.#abort.signal.aborted) throw this.#abort.signal.reason;
     if (this.#over) throw new KnockerError("closed", "The handler is over, and so is its transaction.");
   }
 }
