@@ -42,6 +42,7 @@ STEPS = (
     Step("test-filelock"),
     Step("torture-two-sqlites", ("SECONDS=15",)),
     Step("torture-two-sqlites", ("SECONDS=10", "CURE=off")),
+    Step("torture-node", ("SECONDS=8",), limit=500),
 )
 
 SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed$")
