@@ -30,7 +30,7 @@ defmodule KnockerSqlite.MixProject do
   defp package do
     [
       licenses: ["Apache-2.0"],
-      files: ~w(lib c_src Makefile mix.exs .formatter.exs README.md checksums.txt priv/lib)
+      files: ~w(lib c_src Makefile mix.exs .formatter.exs README.md checksums.txt precompiled)
     ]
   end
 end

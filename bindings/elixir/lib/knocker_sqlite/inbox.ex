@@ -44,6 +44,7 @@ defmodule KnockerSqlite.Inbox do
   @impl true
   def init({options, supervisor}) do
     Process.flag(:trap_exit, true)
+    Process.flag(:message_queue_data, :off_heap)
 
     with :ok <- Library.load(),
          {:ok, handle, info} <- Library.open(Setup.open_request(options)),

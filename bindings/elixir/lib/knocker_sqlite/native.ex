@@ -27,36 +27,33 @@ defmodule KnockerSqlite.Native do
   def failure, do: :persistent_term.get(@failure, nil)
 
   @spec load_library(binary()) :: :ok | {:error, charlist()}
-  def load_library(_path), do: not_loaded()
+  def load_library(_path), do: :erlang.nif_error(:not_loaded)
   @spec open(binary()) :: {reply(), handle() | nil}
-  def open(_request), do: not_loaded()
+  def open(_request), do: :erlang.nif_error(:not_loaded)
   @spec close(handle()) :: reply()
-  def close(_db), do: not_loaded()
+  def close(_db), do: :erlang.nif_error(:not_loaded)
   @spec call(handle() | nil, binary(), binary()) :: reply()
-  def call(_db, _method, _request), do: not_loaded()
+  def call(_db, _method, _request), do: :erlang.nif_error(:not_loaded)
   @spec receive_start(handle(), [{binary(), binary()}]) :: [reply()]
-  def receive_start(_db, _requests), do: not_loaded()
+  def receive_start(_db, _requests), do: :erlang.nif_error(:not_loaded)
   @spec receive_poll(handle()) :: reply()
-  def receive_poll(_db), do: not_loaded()
+  def receive_poll(_db), do: :erlang.nif_error(:not_loaded)
   @spec receive_cancel(handle(), binary()) :: reply()
-  def receive_cancel(_db, _request), do: not_loaded()
+  def receive_cancel(_db, _request), do: :erlang.nif_error(:not_loaded)
   @spec worker_open(handle(), binary()) :: {reply(), handle() | nil}
-  def worker_open(_db, _request), do: not_loaded()
+  def worker_open(_db, _request), do: :erlang.nif_error(:not_loaded)
   @spec worker_step(handle(), binary()) :: {reply(), handle() | nil}
-  def worker_step(_worker, _request), do: not_loaded()
+  def worker_step(_worker, _request), do: :erlang.nif_error(:not_loaded)
   @spec worker_stop(handle(), binary()) :: reply()
-  def worker_stop(_worker, _request), do: not_loaded()
+  def worker_stop(_worker, _request), do: :erlang.nif_error(:not_loaded)
   @spec worker_close(handle()) :: reply()
-  def worker_close(_worker), do: not_loaded()
+  def worker_close(_worker), do: :erlang.nif_error(:not_loaded)
   @spec tx(handle(), binary(), [binary()]) :: reply()
-  def tx(_step, _request, _blobs), do: not_loaded()
+  def tx(_step, _request, _blobs), do: :erlang.nif_error(:not_loaded)
   @spec watch_open(integer()) :: reference() | :error | :no_memory
-  def watch_open(_descriptor), do: not_loaded()
+  def watch_open(_descriptor), do: :erlang.nif_error(:not_loaded)
   @spec watch_select(reference()) :: :ok | :error
-  def watch_select(_watch), do: not_loaded()
-
-  @spec not_loaded() :: no_return()
-  defp not_loaded, do: :erlang.nif_error(:not_loaded)
+  def watch_select(_watch), do: :erlang.nif_error(:not_loaded)
 
   @doc false
   @spec priv_dir() :: charlist()

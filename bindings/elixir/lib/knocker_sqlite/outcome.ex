@@ -30,7 +30,7 @@ defmodule KnockerSqlite.Outcome do
     put_in(failed, ["error", "code"], to_string(error.code))
   end
 
-  def exception(exception), do: failed(inspect(exception.__struct__), message(exception))
+  def exception(exception), do: failed(inspect(exception.__struct__), Exception.message(exception))
 
   @doc "The outcome of a run that failed."
   @spec failed(String.t(), String.t()) :: t()
@@ -40,14 +40,6 @@ defmodule KnockerSqlite.Outcome do
   defp retry_after(seconds, message) do
     error = %{"type" => "retry_after", "message" => message}
     %{"kind" => "retry_after", "seconds" => Arguments.value(seconds), "error" => error}
-  end
-
-  # Exception.message/1 raises nothing, but a message may be no text.
-  defp message(exception) do
-    case Exception.message(exception) do
-      message when is_binary(message) -> message
-      other -> inspect(other)
-    end
   end
 
   defp text(reason) when is_binary(reason), do: Arguments.utf8(reason)
