@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"slices"
+	"strconv"
 	"sync/atomic"
 
 	"github.com/knocker-dev/knocker/core/sqlite"
@@ -226,13 +227,17 @@ func (t *tally) paused() error {
 	})
 }
 
+// stuckLook is how many received events stats look at. In a queue that moves the
+// stuck ones stay behind, so they are among the oldest, however long it is.
+const stuckLook = 50_000
+
 func (t *tally) stuck() (err error) {
-	index := "knocker_events_status"
+	from := "knocker_events_status WHERE status = 'received' ORDER BY received_at, id"
+	where, args := t.among("endpoint_id")
 	if t.of != nil {
-		index = "knocker_events_endpoint"
+		from = "knocker_events_endpoint WHERE status = 'received'" + where
 	}
-	where, args := t.among("x.endpoint_id")
-	t.out.Stuck, err = number(t.c, "SELECT count(*) FROM main.knocker_events x INDEXED BY "+index+" WHERE x.status = 'received'"+where+" AND "+stuckEvent, args...)
+	t.out.Stuck, err = number(t.c, "SELECT count(*) FROM (SELECT id, status, job_id FROM main.knocker_events INDEXED BY "+from+" LIMIT "+strconv.Itoa(stuckLook)+") x WHERE "+stuckEvent, args...)
 	return err
 }
 

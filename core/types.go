@@ -183,7 +183,7 @@ type Stats struct {
 	JobsHeld   int64            `json:"jobs_held"`
 	JobsDead   int64            `json:"jobs_dead"`
 	JobsPaused int64            `json:"jobs_paused"` // of paused endpoints; neither ready nor later
-	Stuck      int64            `json:"stuck"`       // received events whose job is gone: requeue them
+	Stuck      int64            `json:"stuck"`       // received events whose job is gone, among the oldest 50,000: requeue them
 	// UnhandledLeft is how many jobs workers have given back just now, because
 	// nobody handles them (the endpoint's unhandled is "leave").
 	UnhandledLeft int64            `json:"unhandled_left"`
