@@ -362,13 +362,21 @@ defmodule KnockerSqlite do
 
   for {name, about} <- KnockerSqlite.Bulk.methods() do
     @doc "#{about} Filter and options: see `KnockerSqlite.Bulk`."
-    @spec unquote(name)(inbox(), fields(), fields()) :: {:ok, %{String.t() => integer()}} | {:error, Error.t()}
+    @spec unquote(name)(inbox(), fields(), fields()) :: {:ok, reply()} | {:error, Error.t()}
     defdelegate unquote(name)(inbox, filter, options \\ []), to: KnockerSqlite.Bulk
 
     @doc "As `#{name}/3`, but returns the sums or raises `KnockerSqlite.Error`."
-    @spec unquote(:"#{name}!")(inbox(), fields(), fields()) :: %{String.t() => integer()}
+    @spec unquote(:"#{name}!")(inbox(), fields(), fields()) :: reply()
     defdelegate unquote(:"#{name}!")(inbox, filter, options \\ []), to: KnockerSqlite.Bulk
   end
+
+  @doc "The same as `start_retention/2` with this `policy`: the library removes what is too old from now on."
+  @spec run_retention(inbox(), fields()) :: {:ok, reply()} | {:error, Error.t()}
+  def run_retention(inbox, policy \\ []), do: start_retention(inbox, policy: Map.new(policy))
+
+  @doc "As `run_retention/2`, but raises `KnockerSqlite.Error`."
+  @spec run_retention!(inbox(), fields()) :: reply()
+  def run_retention!(inbox, policy \\ []), do: inbox |> run_retention(policy) |> Error.unwrap!()
 
   @doc "Lists the providers that the library knows: `{:ok, %{\"providers\" => [...]}}`."
   @spec providers() :: {:ok, reply()} | {:error, Error.t()}

@@ -26,6 +26,8 @@ defmodule KnockerSqlite.OperationsTest do
     Code.ensure_loaded!(KnockerSqlite)
     functions = for {name, _} <- KnockerSqlite.__info__(:functions), do: to_string(name)
     assert Enum.uniq(methods) -- (functions ++ @inner) == []
+    # The other functions of the interface, which are no methods.
+    assert ~w(open close receive ingest start_worker run_worker run_worker_once stop run_retention) -- functions == []
     assert for(name <- Enum.uniq(methods) -- @inner, do: name <> "!") -- functions == []
   end
 
@@ -75,6 +77,48 @@ defmodule KnockerSqlite.OperationsTest do
     assert %{"event_id" => ^id} = KnockerSqlite.replay_delivery!(inbox, delivery)
     assert {:error, %Error{code: :not_found}} = KnockerSqlite.replay(inbox, 99)
     assert {:error, %Error{code: :invalid_argument}} = KnockerSqlite.replay(inbox, "one")
+  end
+
+  test "actions on all of a filter answer the sums over all calls, and tell how far they are", %{inbox: inbox} do
+    for n <- 1..450, do: KnockerSqlite.ingest!(inbox, endpoint: "shop", body: "#{n}")
+    test = self()
+    progress = fn matched, changed -> send(test, {:progress, matched, changed}) end
+
+    assert {:ok, %{"matched" => 450, "changed" => 450, "skipped" => 0}} =
+             KnockerSqlite.ignore_events(inbox, [endpoint: "shop"], progress: progress)
+
+    assert_received {:progress, 450, first}
+    assert first < 450
+    assert_received {:progress, 450, 450}
+    assert {:error, %Error{code: :invalid_argument}} = KnockerSqlite.replay_events(inbox, %{})
+    assert %{"matched" => 450, "changed" => 0} = KnockerSqlite.replay_events!(inbox, [all: true], dry_run: true)
+    assert KnockerSqlite.stats!(inbox)["events"] == %{"ignored" => 450}
+
+    assert %{"changed" => 5, "erased_from_file" => _} =
+             KnockerSqlite.expunge!(inbox, [status: "ignored"], limit: 5, reason: "asked for")
+  end
+
+  test "retention runs by itself, and its state is told", %{inbox: inbox} do
+    assert {:ok, %{"events_pruned" => 0}} = KnockerSqlite.run_retention_pass(inbox, policy: [handled_s: 864_000])
+    assert {:ok, _} = KnockerSqlite.run_retention(inbox, batch: 10)
+    assert %{"running" => true} = KnockerSqlite.retention_state!(inbox)
+    assert %{"stopped" => true} = KnockerSqlite.stop_retention!(inbox)
+    assert [_ | _] = inbox |> KnockerSqlite.stream_audits() |> Enum.to_list()
+    assert %{"integrity" => [], "foreign_keys" => []} = KnockerSqlite.check!(inbox, quick: true)
+  end
+
+  test "a refused delivery is explained, checked again, and taken in by decision", %{inbox: inbox} do
+    KnockerSqlite.add_endpoint!(inbox, name: "github", provider: "github", secrets: "old")
+    signed = sign(provider: "github", secret: "new", body: ~s({"a":1}), event_type: "push")
+    request = %{endpoint: "github", headers: signed["headers"], body: signed["body"]}
+    %{"status_code" => 401, "delivery_id" => id} = KnockerSqlite.receive!(inbox, request)
+    assert %{"valid" => false, "steps" => [_ | _]} = KnockerSqlite.explain_delivery!(inbox, id)
+    assert %{"valid" => true} = KnockerSqlite.explain_delivery!(inbox, id, secrets: "new")
+    KnockerSqlite.add_endpoint!(inbox, name: "github", provider: "github", secrets: ["old", "new"])
+    assert %{"matched" => 1, "changed" => 1} = KnockerSqlite.reverify!(inbox, endpoint: "github")
+    %{"delivery_id" => other} = KnockerSqlite.receive!(inbox, %{request | body: "{}"})
+    assert %{"event_id" => event} = KnockerSqlite.accept_delivery!(inbox, other, "seen by hand", event_type: "push")
+    assert %{"event_type" => "push", "status" => "received"} = KnockerSqlite.get_event!(inbox, event)
   end
 
   test "pruning takes a DateTime or seconds, and is audited", %{inbox: inbox} do

@@ -3,20 +3,20 @@ defmodule KnockerSqlite.Bulk do
   Actions on all events or deliveries of a filter.
 
   Each runs in bounded transactions, one after the other, and answers the sums over all of them:
-  `{:ok, %{"matched" => n, "changed" => n, "skipped" => n}}`. `skipped` are those whose state forbids the action. An
-  error ends it; what was changed before stays so, and asking again goes on.
+  `{:ok, %{"matched" => n, "changed" => n, "skipped" => n}}`, `expunge/3` also `"erased_from_file"`. `skipped` are those
+  whose state forbids the action. An error ends it; what was changed before stays so, and asking again goes on.
 
   The filter is a map or keyword list with the fields of `KnockerSqlite.list_events/2` (for `reverify/3` and
   `replay_deliveries/3` of `KnockerSqlite.list_deliveries/2`); an empty one is `:invalid_argument` unless it has
   `all: true`.
 
-  Options: `dry_run` (counts and changes nothing), `limit` (how many a transaction), `reason` (of `expunge/3`), and
+  Options: `dry_run` (counts and changes nothing), `limit` (how many are changed at most), `reason` (of `expunge/3`), and
   `progress`, a function that is called with what was matched and changed so far, after each transaction.
   """
 
   alias KnockerSqlite.{Arguments, Error, Operation, Registry}
 
-  @type result :: {:ok, %{String.t() => non_neg_integer()}} | {:error, Error.t()}
+  @type result :: {:ok, %{String.t() => non_neg_integer() | boolean()}} | {:error, Error.t()}
 
   @methods [
     ignore_events: "Lets no handler run for the events of a filter.",
@@ -34,7 +34,7 @@ defmodule KnockerSqlite.Bulk do
 
     @doc "As `#{name}/3`, but returns the sums or raises `KnockerSqlite.Error`."
     @spec unquote(:"#{name}!")(KnockerSqlite.inbox(), map() | keyword(), map() | keyword()) ::
-            %{String.t() => non_neg_integer()}
+            %{String.t() => non_neg_integer() | boolean()}
     def unquote(:"#{name}!")(inbox, filter, options \\ []),
       do: inbox |> unquote(name)(filter, options) |> Error.unwrap!()
   end
@@ -57,7 +57,12 @@ defmodule KnockerSqlite.Bulk do
 
   defp repeat(inbox, method, request, progress, sums) do
     with {:ok, reply} <- Operation.call(inbox.handle, method, request) do
-      sums = Map.new(sums, fn {name, count} -> {name, count + (reply[name] || 0)} end)
+      # Numbers add up; what else a reply tells, such as "erased_from_file", counts as the last call says.
+      sums =
+        Map.merge(sums, Map.delete(reply, "cursor"), fn _, sum, more ->
+          if is_integer(more), do: sum + more, else: more
+        end)
+
       progress.(sums["matched"], sums["changed"])
 
       case reply["cursor"] do

@@ -107,8 +107,12 @@ defmodule KnockerSqlite.Operations do
       """
       operation replay_delivery(inbox, delivery_id :: integer(), options :: fields()) :: reply()
 
-      @doc "Takes in a refused delivery by decision; the reason is audited. Errors: `:not_found`, `:invalid_state`, `:body_cut`."
-      operation accept_delivery(inbox, delivery_id :: integer(), reason :: String.t()) :: reply()
+      @doc """
+      Takes in a refused delivery by decision; the reason is kept and audited: `"event_id"`, `"event_ids"`,
+      `"duplicate"`. Options, where the request does not say it: `event_type`, `dedupe_key`, `provider_event_id`.
+      Errors: `:not_found`, `:invalid_state`, `:body_cut`.
+      """
+      operation accept_delivery(inbox, delivery_id :: integer(), reason :: String.t(), options :: fields()) :: reply()
     end
   end
 
@@ -129,8 +133,9 @@ defmodule KnockerSqlite.Operations do
       operation list_prune_audits(inbox, options :: fields()) :: reply()
 
       @doc """
-      Removes what is too old, one bounded pass. Option `policy`: `handled_s` and `ignored_s` (30 days), `dead_s` (nil:
-      never), `orphans_s` (30 days), `dead_jobs_s` (nil), `audits_s` (365 days), `batch` (500), `interval_s` (3,600).
+      Removes what is too old, one bounded pass. Option `policy`: `handled_s` and `ignored_s` (30 days), `dead_s` (-1:
+      never), `orphans_s` (30 days), `dead_jobs_s` (-1), `audits_s` (365 days), `batch` (500), `interval_s` (3,600),
+      `lease_s` (60), `force`: allows ages of events below 8 days.
       """
       operation run_retention_pass(inbox, options :: fields()) :: reply()
 
@@ -150,8 +155,8 @@ defmodule KnockerSqlite.Operations do
       @doc "Copies the database to a path as it is at one moment, while receiving goes on. Never copy a live one by other means."
       operation backup(inbox, path :: String.t()) :: reply()
 
-      @doc "Checks the file: `\"integrity\"` and `\"foreign_keys\"` (lists, empty: fine), `\"stuck\"`, `\"orphan_jobs\"`."
-      operation check(inbox) :: reply()
+      @doc "Checks the file: `\"integrity\"` and `\"foreign_keys\"` (lists, empty: fine), `\"stuck\"`, `\"orphan_jobs\"`. Option `quick`: leaves out what takes most of the time."
+      operation check(inbox, options :: fields()) :: reply()
 
       @doc "Starts to collect what happens in this program; `poll_hooks/2` takes it. Option `limit`: how many are kept, defaults to 1,024."
       operation watch_hooks(inbox, options :: fields()) :: reply()
