@@ -27,6 +27,7 @@ func (a *app) replayCommand() *cobra.Command {
 	})
 	cmd.Flags().Int64Var(&delivery, "delivery", 0, "replay the event of the delivery with this `ID`: the handler sees that delivery's body")
 	cmd.Flags().Int64Var(&event, "event", 0, "with --delivery of a batch: which of its events, by `ID`")
+	a.addAttempts(cmd)
 	byID := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if delivery == 0 {
@@ -46,12 +47,19 @@ func (a *app) replayCommand() *cobra.Command {
 	return cmd
 }
 
+// addAttempts: the endpoints' own retry policies live in the application.
+func (a *app) addAttempts(cmd *cobra.Command) {
+	cmd.Flags().IntVar(&a.attempts, "max-attempts", 0, "how often an event may run, unless its handler has a limit of its own (default 12)")
+}
+
 func (a *app) requeueCommand() *cobra.Command {
-	return a.actionCommand(action{
+	cmd := a.actionCommand(action{
 		name: "requeue", past: "is queued again", done: "queued again",
 		short: "Run events again that were not handled, or whose job is gone",
 		one:   (*knockersqlite.Inbox).Requeue, all: (*knockersqlite.Inbox).RequeueEvents,
 	})
+	a.addAttempts(cmd)
+	return cmd
 }
 
 func (a *app) ignoreCommand() *cobra.Command {

@@ -49,6 +49,21 @@ func TestActions(t *testing.T) {
 	fails(t, 2, "not both", "--db", s.file, "replay", "1", "--delivery", "3")
 }
 
+// A replayed event may run as often as the operator says: the application's own
+// policy is not in the file.
+func TestMaxAttempts(t *testing.T) {
+	s := filled(t)
+	works(t, "--db", s.file, "replay", "2", "--max-attempts", "1")
+	s.now.Store(time.Now().Unix() + 1)
+	if n, err := s.RunWorkerOnce(context.Background(), knockersqlite.WorkerOptions{}); n != 1 || err != nil {
+		t.Error(n, err)
+	}
+	if got := s.statusOf(t, 2); got != "dead" {
+		t.Error(got)
+	}
+	fails(t, 2, "max_attempts", "--db", s.file, "replay", "1", "--max-attempts", "-1")
+}
+
 // Of several events each is tried and told of; the first failure is the exit
 // code.
 func TestSomeActionsFail(t *testing.T) {

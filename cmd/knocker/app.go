@@ -24,6 +24,7 @@ type app struct {
 
 	out      *screen // what was asked for
 	messages *screen // everything else: notes, progress, errors
+	attempts int     // of jobs that are queued again
 	started  bool    // the arguments were understood
 }
 
@@ -95,6 +96,7 @@ func (a *app) openWith(o knockersqlite.Options) (*knockersqlite.Inbox, error) {
 		return nil, err
 	}
 	o.JournalMode, o.QueueName, o.BusyTimeout = "keep", a.queue, a.timeout
+	o.Retry.MaxAttempts = a.attempts
 	inbox, err := knockersqlite.OpenWith(a.db, o)
 	switch {
 	case errors.Is(err, knockersqlite.ErrMigrationNeeded):

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	knockersqlite "github.com/knocker-dev/knocker/bindings/go"
 )
@@ -96,7 +97,11 @@ func (a *app) report(err error) {
 		if text == shape.Message && shape.Code != "usage" && shape.Code != "failed" {
 			text = shape.Code + ": " + text
 		}
-		a.messages.line("%s %s%s", a.messages.paint(red, "knocker:"), escape(text), hint)
+		text = escape(text)
+		if !a.started { // it quotes nothing but the arguments, and has lines
+			text = escapeBlock(strings.TrimSpace(err.Error()))
+		}
+		a.messages.line("%s %s%s", a.messages.paint(red, "knocker:"), text, hint)
 	}
 	_ = a.messages.flush()
 }

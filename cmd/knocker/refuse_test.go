@@ -63,7 +63,7 @@ func TestExitCodes(t *testing.T) {
 	fails(t, 2, "give one id", with("show")...)
 	fails(t, 2, "which events?", with("replay")...)
 	fails(t, 2, "unknown flag", with("list", "--no-such-flag")...)
-	fails(t, 2, "unknown command", with("lsit")...)
+	fails(t, 2, "unknown command \"lsit\" for \"knocker\"\n\nDid you mean this?\n\tlist\n", with("lsit")...)
 	fails(t, 2, "too many", with("stats", "x")...)
 	fails(t, 2, "status", with("list", "--status", "broken")...)
 	fails(t, 2, "--limit", with("list", "--limit", "0")...)
