@@ -4,6 +4,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/knocker-dev/knocker/capi/abi"
 )
 
 type request struct {
@@ -124,5 +126,26 @@ func TestCompare(t *testing.T) {
 				t.Errorf("added: %q", got)
 			}
 		})
+	}
+}
+
+// Descriptions are the types' own comments, also of fields in embedded structs.
+func TestDocs(t *testing.T) {
+	docs := Docs{}
+	if err := docs.ReadDocs("github.com/knocker-dev/knocker/capi/abi", "../abi"); err != nil {
+		t.Fatal(err)
+	}
+	expunge := reflect.TypeFor[abi.ExpungeRequest]()
+	reason, _ := expunge.FieldByName("Reason")
+	limit, _ := expunge.FieldByName("Limit")
+	for got, want := range map[string]string{
+		docs.Type(reflect.TypeFor[abi.Endpoint]()): "One endpoint as stored.",
+		docs.Type(reflect.TypeFor[abi.Provider]()): "Says how one sender",
+		docs.Field(expunge, reason):                "for the audit",
+		docs.Field(expunge, limit):                 "of all calls together",
+	} {
+		if !strings.HasPrefix(got, want) {
+			t.Errorf("%q, want %q", got, want)
+		}
 	}
 }

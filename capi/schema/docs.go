@@ -74,9 +74,12 @@ func line(c *ast.CommentGroup) string {
 }
 
 // Type is what the comment of a type says of it: without its Go name, which
-// comments begin with.
+// comments begin with ("Page is one page" says "One page").
 func (d Docs) Type(t reflect.Type) string {
 	text := strings.TrimPrefix(d[t.PkgPath()+"."+t.Name()], t.Name()+" ")
+	for _, verb := range []string{"is ", "are "} {
+		text = strings.TrimPrefix(text, verb)
+	}
 	if text == "" {
 		return ""
 	}
