@@ -5,13 +5,14 @@
 A page's blocks run in order in a directory of their own: python blocks in one
 interpreter, sh and sql blocks beside it, go blocks through `go vet`, c blocks
 through the compiler; json, toml and ini blocks are parsed. Blocks without a
-language, or with "text", are not code. scripts/docs_program.py says what a
-block finds when it runs. Comments in a page steer this, and readers don't see
-them:
+language, or with "text", are not code. Ruby blocks run in order in one Ruby.
+scripts/docs_program.py and docs_program.rb say what a block finds when it runs.
+Comments in a page steer this, and readers don't see them:
 
     <!-- new program -->        the blocks below run in a new interpreter and directory
     <!-- skip: reason -->       the next block is not run; the number of these is printed
     <!-- check ... -->          Python that runs here, to see that the blocks above did what they say
+    <!-- check ruby ... -->     the same in Ruby
 """
 
 from __future__ import annotations
@@ -27,11 +28,16 @@ import tempfile
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
+from docs_program import SECRETS
+
 ROOT = Path(__file__).resolve().parent.parent
 TAGS = "sqlite_fts5 sqlite_math_functions sqlite_dbstat"
 LIMIT = 120  # seconds a program
 NOT_CODE = {"", "text"}
 IN_ORDER = {"python", "sh", "sql", "json", "toml", "ini", "check"}
+CHECKS = {"<!-- check": "check", "<!-- check ruby": "ruby"}
+PYTHON_PROGRAM = [sys.executable, str(ROOT / "scripts/docs_program.py")]
+RUBY_PROGRAM = ["ruby", "-W", "-I", str(ROOT / "bindings/ruby/lib"), str(ROOT / "scripts/docs_program.rb")]
 
 
 class Block(NamedTuple):
@@ -76,9 +82,9 @@ def programs(page: Path) -> List[List[Block]]:
             reason = skip[1]
         elif line == "<!-- new program -->":
             found.append([])
-        elif line == "<!-- check":
+        elif line in CHECKS:
             number = end_of(lines, start, "-->", name)
-            found[-1].append(Block(name, start + 1, "check", "\n".join(lines[start:number])))
+            found[-1].append(Block(name, start + 1, CHECKS[line], "\n".join(lines[start:number])))
         elif line.strip() and reason is not None:
             raise SystemExit(f"{name}:{number + 1}: a skip comment stands right before its block")
         number += 1
@@ -93,7 +99,7 @@ def end_of(lines: List[str], start: int, mark: str, name: str) -> int:
     raise SystemExit(f"{name}:{start}: nothing ends this block")
 
 
-def run_program(blocks: List[Block]) -> Dict[str, str]:
+def run_program(blocks: List[Block], program: List[str]) -> Dict[str, str]:
     """Run blocks in order in one interpreter; place -> what went wrong, "" for nothing."""
     with tempfile.TemporaryDirectory(prefix="docs") as directory:
         job = Path(directory) / "job.json"
@@ -103,10 +109,11 @@ def run_program(blocks: List[Block]) -> Dict[str, str]:
         job.write_text(json.dumps([(block.page, block.line, block.language, block.source) for block in blocks]))
         environment = {
             **os.environ,
+            **SECRETS,
             "PYTHONPATH": os.pathsep.join([str(ROOT / "bindings/python/src"), str(ROOT / "scripts")]),
             "PATH": f"{ROOT / '.venv/bin'}{os.pathsep}{os.environ['PATH']}",
         }
-        command = [sys.executable, str(ROOT / "scripts/docs_program.py"), str(job), str(results)]
+        command = [*program, str(job), str(results)]
         log = Path(directory) / "output"
         with log.open("w") as output_file:
             process = subprocess.Popen(command, cwd=inside, env=environment, stdout=output_file, stderr=subprocess.STDOUT, start_new_session=True)
@@ -187,11 +194,14 @@ def run_page(page: Path) -> Tuple[Dict[str, str], List[Block]]:
         skipped += [block for block in program if block.skipped is not None]
         ordered = [block for block in todo if block.language in IN_ORDER]
         if ordered:
-            problems.update(run_program(ordered))
+            problems.update(run_program(ordered, PYTHON_PROGRAM))
+        ruby = [block for block in todo if block.language == "ruby"]
+        if ruby:
+            problems.update(run_program(ruby, RUBY_PROGRAM))
         go += [block for block in todo if block.language == "go"]
         problems.update({block.place: compile_c(block) for block in todo if block.language == "c"})
         for block in todo:
-            if block.language not in IN_ORDER | NOT_CODE | {"go", "c"}:
+            if block.language not in IN_ORDER | NOT_CODE | {"go", "c", "ruby"}:
                 problems[block.place] = f"nothing here runs {block.language!r}: teach scripts/docs_test.py, or skip it with a reason"
     problems.update(vet(go))
     return problems, skipped

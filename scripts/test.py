@@ -35,6 +35,7 @@ STEPS = (
     Step("test-c"),
     Step("test-python"),
     Step("test-node", limit=400),
+    Step("test-ruby", limit=400),
     Step("test-elixir"),
     Step("test-symbols"),
     Step("conformance", limit=600),

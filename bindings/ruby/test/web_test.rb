@@ -60,8 +60,8 @@ class WebTest < KnockerTest
 
   def test_pumas_threads_receive_at_once
     server("sinatra.ru") do |puma|
-      codes = Array.new(32) { |slot| Thread.new { Array.new(5) { puma.post("/webhooks/shop", slot.to_s, JSON_HEADERS).code } } }.flat_map(&:value)
-      assert_equal({ "204" => 160 }, codes.tally)
+      threads = Array.new(32) { |slot| Thread.new { Array.new(5) { puma.post("/webhooks/shop", slot.to_s, JSON_HEADERS).code } } }
+      assert_equal({ "204" => 160 }, threads.flat_map(&:value).tally)
       events(puma) { |found| assert_equal 160, found.length }
     end
   end
@@ -75,7 +75,7 @@ class WebTest < KnockerTest
       assert_equal "handled", puma.post("/work").body
       assert_equal "1|#{version}", shell(puma.path, "SELECT * FROM handled")
       events(puma) do |found|
-        assert_equal ["1"], found.map { |event| event.query["a"] }
+        assert_equal(["1"], found.map { |event| event.query["a"] })
         refute_includes found.first.headers.to_s, "never to be stored"
       end
     end
@@ -91,7 +91,8 @@ class WebTest < KnockerTest
       assert processes
       # The workers' own threads handle what either process has received.
       eventually { KnockerSqlite.open(puma.path) { |opened| opened.stats.events.keys == ["handled"] } }
-      assert_includes [0, 15], puma.stop.then { |status| status.exitstatus || status.termsig }
+      status = puma.stop
+      assert_includes [0, 15], status.exitstatus || status.termsig
       assert_empty(KnockerSqlite.open(puma.path, &:list_running))
     end
   end

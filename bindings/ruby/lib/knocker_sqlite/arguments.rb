@@ -13,7 +13,7 @@ module KnockerSqlite
     # Options nest a few levels; what is deeper holds itself.
     TOO_DEEP = 200
     # Where a fraction of a second is cut off.
-    MOMENTS = %i[older_than since until].freeze
+    MOMENTS = %w[older_than since until].freeze
     RACK_NAMES = %w[CONTENT_TYPE CONTENT_LENGTH].freeze
 
     class << self
@@ -76,6 +76,7 @@ module KnockerSqlite
 
       # A moment as whole Unix seconds, of which fractions are cut off: an earlier cutoff never takes too much.
       def unix_seconds(moment)
+        return moment.to_i if moment.is_a?(Time)
         return moment.finite? ? moment.floor : moment if moment.is_a?(Float)
         return moment if !moment.respond_to?(:to_time) || moment.is_a?(String)
         return moment.to_time.to_i if moment.respond_to?(:sec)
@@ -91,7 +92,9 @@ module KnockerSqlite
 
       # The fields of an operation: names as text, moments as seconds, sets as lists.
       def operation(fields, depth = 0)
-        fields.to_h { |name, value| [name.to_s, MOMENTS.include?(name) ? unix_seconds(value) : operation_value(value, depth + 1)] }
+        fields.to_h do |name, value|
+          [name = name.to_s, MOMENTS.include?(name) ? unix_seconds(value) : operation_value(value, depth + 1)]
+        end
       end
 
       private
@@ -169,7 +172,7 @@ module KnockerSqlite
       end
 
       def other_value(value, depth)
-        return unix_seconds(value) if value.respond_to?(:to_time)
+        return unix_seconds(value) if value.is_a?(Time) || value.respond_to?(:to_time)
         return value.to_path if value.respond_to?(:to_path)
         return operation_value(value.to_a, depth) if value.respond_to?(:to_a)
 
