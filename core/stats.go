@@ -212,6 +212,14 @@ func (t *tally) paused() error {
 	if len(of) == 0 {
 		return nil
 	}
+	waiting, err := number(t.c, `SELECT count(*) FROM main.knocker_events INDEXED BY knocker_events_endpoint
+		WHERE endpoint_id IN (SELECT value FROM json_each(?1)) AND status IN ('received', 'failed')`, jsonList(of))
+	if err != nil {
+		return err
+	}
+	if waiting > manyPaused {
+		return t.pausedBacklog(of, waiting)
+	}
 	return t.jobsOf(jsonList(of), func(queue, state string, due bool, count int64) {
 		if state != "pending" {
 			return
@@ -225,6 +233,25 @@ func (t *tally) paused() error {
 			t.out.JobsLater -= count
 		}
 	})
+}
+
+// manyPaused is how many jobs of paused endpoints are looked at one by one.
+const manyPaused = 50_000
+
+// pausedBacklog counts a long backlog by its events: what no worker has parked
+// yet is taken for ready.
+func (t *tally) pausedBacklog(of []int64, waiting int64) error {
+	unparked := waiting
+	for _, id := range of {
+		parked, err := number(t.c, "SELECT count(*) FROM main._honker_live INDEXED BY _honker_live_pending_deadline WHERE queue = ? AND state = 'pending'", t.e.parkedQueue(id))
+		if err != nil {
+			return err
+		}
+		unparked -= parked
+	}
+	t.out.JobsPaused = waiting
+	t.out.JobsReady = max(t.out.JobsReady-max(unparked, 0), 0)
+	return nil
 }
 
 // stuckLook is how many received events stats look at. In a queue that moves the
