@@ -145,6 +145,12 @@ func TestExpunge(t *testing.T) {
 		}
 	}
 	fails(t, 4, "body_cut", "--db", s.file, "replay", "1")
+	if out := works(t, "--db", s.file, "list", "audits"); !strings.Contains(out, "expunge") || !strings.Contains(out, "asked for") {
+		t.Error(out)
+	}
+	if out := works(t, "--db", s.file, "--json", "list", "audits"); !strings.Contains(out, `"kind":"expunge"`) {
+		t.Error(out)
+	}
 }
 
 // Pruning goes on until nothing is left to prune, in short steps.

@@ -31,7 +31,7 @@ func (a *app) listCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "list",
 		Aliases: []string{"ls"},
-		Short:   "List events, newest first; or deliveries, endpoints",
+		Short:   "List events, newest first; or deliveries, endpoints, audits",
 		Example: "  knocker --db app.db list --status dead --since 1d\n  knocker --db app.db list deliveries --invalid",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -60,7 +60,7 @@ func (a *app) listCommand() *cobra.Command {
 	}
 	filter.add(a, cmd)
 	page.add(cmd, true)
-	cmd.AddCommand(a.listEventsCommand(cmd), a.listDeliveriesCommand(), a.listEndpointsCommand())
+	cmd.AddCommand(a.listEventsCommand(cmd), a.listDeliveriesCommand(), a.listEndpointsCommand(), a.listAuditsCommand())
 	return cmd
 }
 
