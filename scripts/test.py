@@ -41,8 +41,8 @@ STEPS = (
     Step("conformance", limit=600),
     Step("docs-test"),
     Step("test-filelock"),
-    Step("torture-two-sqlites", ("SECONDS=15",)),
-    Step("torture-two-sqlites", ("SECONDS=10", "CURE=off")),
+    Step("torture-two-sqlites", ("SECONDS=20",)),
+    Step("torture-two-sqlites", ("SECONDS=15", "CURE=off")),
     Step("torture-node", ("SECONDS=8",), limit=500),
 )
 

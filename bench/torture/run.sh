@@ -1,14 +1,14 @@
 #!/bin/sh
 # Tortures one file with two copies of SQLite in one process: Python's own and
-# Knocker's, then modernc.org/sqlite's and Knocker's.
+# Knocker's, then those of Ruby's sqlite3 gem and of modernc.org/sqlite.
 #
 #   bench/torture/run.sh SECONDS [on|off [PROGRAM ...]]
 #
-# With programs given, their copies of SQLite instead of those two.
+# With programs given, their copies of SQLite instead of those.
 # SECONDS is the time of all runs together, without building. With "on" the
 # library is build/libknocker.so as it is released. With "off" it is a build that
 # leaves the cure out, and the script succeeds only if a run fails within three
-# tries. PYTHON names the interpreter (default: python3).
+# tries. PYTHON and RUBY name the interpreters (default: python3, ruby).
 set -eu
 length=${1:?usage: run.sh SECONDS [on|off [PROGRAM ...]]}
 cure=${2:-on}
@@ -22,7 +22,7 @@ CGO_ENABLED=1 go build -tags "$tags" -o "$work/torture" ./bench/torture
 if [ $# -gt 2 ]; then
   shift 2
 else
-  set -- "${PYTHON:-python3} bench/torture/hosts/python.py" "" # "": the torture's own, in Go
+  set -- "${PYTHON:-python3} bench/torture/hosts/python.py" "${RUBY:-ruby} bench/torture/hosts/ruby.rb" "" # "": the torture's own, in Go
 fi
 share=$(echo "$length $#" | awk '{ print $1 / $2 }')
 

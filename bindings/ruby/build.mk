@@ -9,7 +9,7 @@ test-ruby: lib lint-ruby ## run the Ruby binding's tests (RUN=/pattern of names/
 	@$(RUBY) -W:no-experimental $(ruby_home)/test/run.rb $(if $(RUN),-n '$(RUN)')
 
 lint-ruby: ## check the Ruby binding's form and its documentation comments
-	@cd $(ruby_home) && rubocop --no-server --cache false --format quiet
+	@cd $(ruby_home) && rubocop --no-server --cache false --format quiet . ../../bench/torture/hosts/ruby.rb ../../scripts/docs_program.rb
 	@cd $(ruby_home) && yard stats --no-save --no-cache --quiet --fail-on-warning >/dev/null
 
 docs-ruby: ## write the Ruby binding's API pages to build/ruby/doc
