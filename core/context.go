@@ -1,6 +1,10 @@
 package core
 
-import "context"
+import (
+	"context"
+
+	"github.com/knocker-dev/knocker/core/safe"
+)
 
 // stepContext ends with its step. It costs no goroutine, unlike a context that
 // passes a cancellation on.
@@ -28,6 +32,6 @@ func (s *Step) context(ctx context.Context) (context.Context, context.CancelFunc
 		return own, func() {}
 	}
 	both, cancel := context.WithCancel(own)
-	stop := context.AfterFunc(ctx, cancel)
+	stop := safe.AfterDone(ctx, "handler context", cancel)
 	return both, func() { stop(); cancel() }
 }

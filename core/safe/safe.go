@@ -3,6 +3,7 @@
 package safe
 
 import (
+	"context"
 	"fmt"
 	"runtime/debug"
 	"sync/atomic"
@@ -53,4 +54,9 @@ func Call(where string, f func()) (p *PanicError) {
 // AfterFunc is time.AfterFunc whose function is called as Call does.
 func AfterFunc(where string, d time.Duration, f func()) *time.Timer {
 	return time.AfterFunc(d, func() { Call(where, f) })
+}
+
+// AfterDone is context.AfterFunc whose function is called as Call does.
+func AfterDone(ctx context.Context, where string, f func()) (stop func() bool) {
+	return context.AfterFunc(ctx, func() { Call(where, f) })
 }
