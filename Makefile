@@ -52,7 +52,7 @@ test: setup ## run every test; the last line is "N passed, N failed"
 test-go: ## run the Go tests of all modules with the race detector (RUN=pattern)
 	@$(if $(RUN),,KNOCKER_REPORTS=build/tests) $(PYTHON) scripts/go_test.py -race -tags "$(GO_TAGS)" $(if $(RUN),-run '$(RUN)') $(MODULES)
 
-test-python: lib ## run the Python binding's tests
+test-python: lib lib-testpanic ## run the Python binding's tests
 	@cd bindings/python && $(CURDIR)/$(VENV)/python -m pytest --junitxml=$(CURDIR)/build/tests/python.xml
 
 conformance: lib ## run the conformance suite through every binding (ONLY=part of an id)
@@ -86,7 +86,7 @@ test-symbols: lib ## the system's SQLite and ours in one process (C, Python, Rub
 	@bench/torture/symbols/run.sh $(BUILD)/libknocker.so
 
 test-scripts: lib ## test the tools of scripts/ that judge everything else
-	@$(VENV)/python -m pytest -p no:cacheprovider scripts/test_scripts.py
+	@$(VENV)/python -m pytest -p no:cacheprovider scripts/test_scripts.py scripts/test_conformance.py
 
 generate: ## write the generated files anew
 	@$(PYTHON) scripts/generate.py
