@@ -15,9 +15,11 @@
 struct environment;
 
 /* What another thread tells: tell runs on the environment's own thread, with
- * env NULL where that has ended meanwhile. */
+ * env NULL where that ends before. One message is told in a turn of the event
+ * loop, so that timers and sockets have theirs however many come. */
 struct message {
     void (*tell)(napi_env env, struct message *message);
+    struct message *next;
 };
 
 /* Makes one for env; NULL with a pending exception if that fails. */

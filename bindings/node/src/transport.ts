@@ -36,6 +36,8 @@ export interface Transport {
   receive(db: number, request: string, body: Uint8Array): string;
   /** `knocker_worker_open_json`. */
   workerOpen(db: number, request: string): string;
+  /** `knocker_worker_step` without `wait_ms`: ends a step, and never waits for events. */
+  workerStep(worker: number, request: string): string;
   /** `knocker_worker_close_json`. */
   workerClose(worker: number): string;
   /** `knocker_tx_json`; the blobs are only read during the call. */

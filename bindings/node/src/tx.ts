@@ -85,6 +85,7 @@ export class Tx {
   readonly #call = (op: string, sql: string, parameters: readonly unknown[]): Reply => this.#run(op, sql, parameters);
   #looking: ReturnType<typeof setInterval> | undefined;
   #over = false;
+  #open = false;
 
   /** @internal */
   constructor(transport: Transport, step: number) {
@@ -99,6 +100,12 @@ export class Tx {
   async begin(): Promise<void> {
     this.#mustRun();
     answer(await this.#transport.txLater(this.#step, encode({ op: "begin" })));
+    this.#open = true;
+  }
+
+  /** @internal Whether it has been opened. */
+  get opened(): boolean {
+    return this.#open;
   }
 
   /** A statement of this transaction; it is looked at when it is run. */
@@ -154,7 +161,9 @@ export class Tx {
     const { params, blobs } = encodeParameters(parameters);
     const request: Json = { op, sql, home: this.#transport.home };
     if (params !== undefined) request.params = params;
-    return answer(this.#transport.tx(this.#step, encode(request), blobs));
+    const reply = answer(this.#transport.tx(this.#step, encode(request), blobs));
+    this.#open = true;
+    return reply;
   }
 
   #mustRun(): void {

@@ -23,6 +23,8 @@ const TIMER_MAX_MS = 2 ** 31 - 1;
 interface Run {
   outcome: Json;
   error?: unknown;
+  /** Whether the handler has ended well with its transaction open. */
+  holds?: boolean;
 }
 
 interface Step {
@@ -165,10 +167,11 @@ export class Worker {
   /** Ends a step and, if asked to, waits for the next one. */
   async #finish(step: Step, run: Run, wait: boolean): Promise<Reply> {
     const request: Json = { step: step.step, outcome: run.outcome };
-    if (wait) request.wait_ms = WAIT_MS;
-    let reply: Reply;
+    let reply: Reply | undefined;
     try {
-      reply = await this.#patiently(request);
+      if (run.holds) reply = this.#commitNow(request);
+      if (wait) request.wait_ms = WAIT_MS;
+      reply ??= await this.#patiently(request);
     } catch (error) {
       if (!(error instanceof KnockerError) || error.code !== "invalid_argument") throw error;
       // The handler chose an outcome that is none (a RetryAfter of -1 seconds): that is its failure.
@@ -183,6 +186,21 @@ export class Worker {
       });
     }
     return reply;
+  }
+
+  /**
+   * Ends a step whose transaction is open, here on the loop. Until it has ended
+   * the writer is this loop's, and every synchronous receive that came meanwhile
+   * would be refused; the commit itself waits for nobody.
+   */
+  #commitNow(request: Json): Reply | undefined {
+    request.home = this.#transport.home;
+    try {
+      return answer(this.#transport.workerStep(this.#handle, encode(request)));
+    } catch (error) {
+      if (!(error instanceof KnockerError) || !error.retryable) throw error;
+      return undefined; // it has to wait after all: off the loop
+    }
   }
 
   /** Makes a step; errors that can pass are waited out. */
@@ -208,7 +226,8 @@ export class Worker {
     const tx = new Tx(this.#transport, step.step);
     try {
       const result = handler(new KnockerEvent(step.event), tx);
-      return isThenable(result) ? await this.#watched(tx, result, step.timeout_s) : { outcome: HANDLED };
+      const run = isThenable(result) ? await this.#watched(tx, result, step.timeout_s) : { outcome: HANDLED };
+      return { ...run, holds: run.outcome === HANDLED && tx.opened };
     } catch (error) {
       return { outcome: outcomeOf(error), error };
     } finally {

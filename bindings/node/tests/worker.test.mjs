@@ -150,6 +150,49 @@ test("the event loop goes on while receives wait for the disk", async (t) => {
   assert.ok(turns > 20, `${turns} turns`);
 });
 
+test("a synchronous receive beside a worker on its loop is not refused while handlers write", async (t) => {
+  const inbox = inboxOf(t);
+  inbox.registerHandler("orders", (event, tx) => {
+    tx.exec("CREATE TABLE IF NOT EXISTS rows (event)");
+    tx.prepare("INSERT INTO rows VALUES (?)").run(event.id);
+  });
+  const codes = new Set();
+  await workUntil(inbox, async () => {
+    for (let n = 0; n < 300; n++) {
+      codes.add(await codeOf(() => receive(inbox)));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    return true;
+  }, { concurrency: 2 });
+  assert.deepEqual([...codes], [null]);
+});
+
+test("timers have their turn however many answers come", async (t) => {
+  const inbox = inboxOf(t);
+  inbox.registerHandler("orders", (event, tx) => void tx.prepare("SELECT ?").get(event.id));
+  let over = false;
+  let longest = 0;
+  let answered = 0;
+  const flood = Array.from({ length: 64 }, async () => {
+    for (; !over; answered++) await inbox.statsAsync();
+  });
+  const ticking = (async () => {
+    for (let before = performance.now(); !over; ) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      longest = Math.max(longest, performance.now() - before);
+      before = performance.now();
+    }
+  })();
+  const start = performance.now();
+  await workUntil(inbox, async () => {
+    receive(inbox);
+    return performance.now() - start > 1000;
+  }, { concurrency: 4 });
+  over = true;
+  await Promise.all([...flood, ticking]);
+  assert.ok(answered > 100 && longest < 500, `${answered} answers, ${longest} ms without a turn`);
+});
+
 test("memory does not grow with calls", { skip: typeof gc !== "function" }, async (t) => {
   const inbox = new KnockerSqlite(join(folder(t), "app.db"));
   inbox.addEndpoint({ name: "orders", provider: "token-header", secrets: "dev-secret" });

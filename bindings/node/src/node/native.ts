@@ -47,6 +47,10 @@ class NodeTransport implements Transport {
     return this.#addon.perform(Op.WorkerOpen, db, "", request);
   }
 
+  workerStep(worker: number, request: string): string {
+    return this.#addon.perform(Op.WorkerStep, worker, "", request);
+  }
+
   workerClose(worker: number): string {
     return this.#addon.perform(Op.WorkerClose, worker, "", "");
   }
