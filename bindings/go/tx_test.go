@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -216,6 +217,40 @@ func TestTxAfterTheHandler(t *testing.T) {
 	}
 	if kept.Context().Err() == nil {
 		t.Error("the context goes on")
+	}
+}
+
+// A handler that calls the inbox while its transaction is open waits for itself,
+// but not for ever, and goes on.
+func TestHandlerDoesNotWaitForItselfForEver(t *testing.T) {
+	inbox, err := knockersqlite.OpenWith(filepath.Join(t.TempDir(), "app.db"), knockersqlite.Options{ReceiveTimeout: 50 * time.Millisecond, BusyTimeout: 50 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = inbox.Close() })
+	if _, err := inbox.AddEndpoint(knockersqlite.AddEndpointParams{Name: "orders", Provider: "token-header", Secrets: "token"}); err != nil {
+		t.Fatal(err)
+	}
+	var inside []error
+	if err := inbox.RegisterHandler("orders", func(event knockersqlite.Event, tx *knockersqlite.Tx) error {
+		if err := tx.Begin(); err != nil {
+			return err
+		}
+		_, err := inbox.Receive(knockersqlite.ReceiveParams{Endpoint: "orders", Header: header})
+		inside = append(inside, err, inbox.Ignore(tx.Context(), event.ID))
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	id := receive(t, inbox, "{}").EventID
+	if _, err := inbox.RunWorkerOnce(context.Background(), knockersqlite.WorkerOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if len(inside) != 2 || !errors.Is(inside[0], knockersqlite.ErrBusy) || !errors.Is(inside[1], knockersqlite.ErrBusy) {
+		t.Error(inside)
+	}
+	if event, err := inbox.GetEvent(context.Background(), id); err != nil || event.Status != "handled" {
+		t.Error(event.Status, err)
 	}
 }
 
