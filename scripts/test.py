@@ -36,7 +36,7 @@ STEPS = (
     Step("test-python"),
     Step("test-node", limit=400),
     Step("test-ruby", limit=400),
-    Step("test-elixir"),
+    Step("test-elixir", limit=600),
     Step("test-symbols"),
     Step("conformance", limit=600),
     Step("docs-test"),

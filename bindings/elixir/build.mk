@@ -7,7 +7,7 @@ elixir_prod := cd $(elixir_home) && MIX_ENV=prod mix
 
 .PHONY: test-elixir dialyze-elixir bench-elixir bench-elixir-memory
 
-test-elixir: lib ## run the Elixir binding's tests (RUN=file or file:line)
+test-elixir: lib lib-testpanic ## run the Elixir binding's tests (RUN=file or file:line)
 	@$(elixir_mix) format --check-formatted
 	@$(elixir_mix) compile --warnings-as-errors
 	@$(elixir_mix) test --formatter ExUnit.CLIFormatter --formatter KnockerSqlite.Summary $(RUN)

@@ -95,6 +95,13 @@ defmodule KnockerSqlite.Worker do
 
   def handle_info({:claimed, nil}, state), do: {:noreply, claim(%{state | claiming: false})}
 
+  # The slot that it was claimed for has died meanwhile.
+  def handle_info({:claimed, {_, step}}, %{idle: []} = state) do
+    outcome = %{"step" => step["step"], "outcome" => KnockerSqlite.Outcome.give_back()}
+    _ = Library.worker_step(state.handle, outcome)
+    {:noreply, %{state | claiming: false}}
+  end
+
   def handle_info({:claimed, {step_handle, step}}, state) do
     [slot | idle] = state.idle
     send(slot, {:run, step_handle, step})

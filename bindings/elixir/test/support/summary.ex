@@ -1,22 +1,43 @@
 defmodule KnockerSqlite.Summary do
   @moduledoc false
-  # Ends a run of the tests with the line that the project's steps are counted by.
+  # Ends a run of the tests with the line that the project's steps are counted by, and leaves a report of all tests
+  # in build/tests/elixir.xml, by which BINDINGS.md says what is proven.
 
   use GenServer
 
-  @impl true
-  def init(_), do: {:ok, %{passed: 0, failed: 0}}
+  @report Path.expand("../../../../build/tests/elixir.xml", __DIR__)
 
   @impl true
-  def handle_cast({:test_finished, %{state: nil}}, counts), do: {:noreply, %{counts | passed: counts.passed + 1}}
+  def init(_), do: {:ok, []}
 
-  def handle_cast({:test_finished, %{state: {state, _}}}, counts) when state in [:failed, :invalid],
-    do: {:noreply, %{counts | failed: counts.failed + 1}}
+  @impl true
+  def handle_cast({:test_finished, %{name: name, state: nil}}, tests), do: {:noreply, [{name, true} | tests]}
 
-  def handle_cast({:suite_finished, _}, counts) do
-    IO.puts("#{counts.passed} passed, #{counts.failed} failed")
-    {:noreply, counts}
+  def handle_cast({:test_finished, %{name: name, state: {state, _}}}, tests) when state in [:failed, :invalid],
+    do: {:noreply, [{name, false} | tests]}
+
+  def handle_cast({:suite_finished, _}, tests) do
+    report(tests)
+    passed = Enum.count(tests, fn {_, passed} -> passed end)
+    IO.puts("#{passed} passed, #{length(tests) - passed} failed")
+    {:noreply, tests}
   end
 
-  def handle_cast(_, counts), do: {:noreply, counts}
+  def handle_cast(_, tests), do: {:noreply, tests}
+
+  defp report(tests) do
+    File.mkdir_p!(Path.dirname(@report))
+
+    cases =
+      for {name, passed} <- Enum.reverse(tests),
+          do: ["  <testcase name=\"", escaped(name), "\">", if(passed, do: "", else: "<failure/>"), "</testcase>\n"]
+
+    File.write!(@report, ["<testsuite name=\"elixir\">\n", cases, "</testsuite>\n"])
+  end
+
+  defp escaped(name) do
+    for <<char::utf8 <- to_string(name)>>, into: "" do
+      if char in [?<, ?>, ?&, ?", ?'], do: "&##{char};", else: <<char::utf8>>
+    end
+  end
 end
