@@ -116,9 +116,9 @@ func (i *Inbox) RunRetentionPass(ctx context.Context, p RetentionPolicy) (Retent
 }
 
 // RunRetention keeps the file small until ctx ends: a pass each interval, by
-// whichever process of the file is the leader. It returns nil then. One
-// automation runs in a process for each file; RunRetention of a second one is
-// invalid_state. Errors: invalid_argument, invalid_state, closed.
+// whichever process of the file is the leader. It returns nil then, and where
+// StopRetention or StartRetention ends it. One automation runs in a process for
+// each file; RunRetention of a second one is invalid_state. Errors: invalid_argument, invalid_state, closed.
 func (i *Inbox) RunRetention(ctx context.Context, p RetentionPolicy) error {
 	task, err := i.startRetention(p, false)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 const (
 	retryRetention = 5 * time.Second        // after an error
 	settableLook   = 10 * time.Millisecond  // a clock that tests set tells nobody that it moved
-	leaveWithin    = 200 * time.Millisecond // for the writer, to give the lease up while closing
+	leaveWithin    = 200 * time.Millisecond // for the writer, and for other processes, to give the lease up
 	jitterPart     = 10                     // a tenth of the interval
 )
 
@@ -137,9 +137,11 @@ func (t *retentionTask) stop() {
 // leave lets another process lead at once. Where that can't be written soon,
 // the lease ends by itself.
 func (t *retentionTask) leave() {
-	ctx, cancel := context.WithTimeout(context.Background(), leaveWithin)
-	defer cancel()
-	_ = t.e.transact(ctx, (*engine).handlersConn, func(c *sqlite.Conn) error { return dropLease(c, t.id) })
+	if t.e.gate.Wait(context.Background(), sqlite.NewWaiter(sqlite.Transactions, 0, 0), leaveWithin) != nil {
+		return
+	}
+	defer t.e.gate.Release()
+	_ = t.e.transaction(t.e.handlers, leaveWithin, func(c *sqlite.Conn) error { return dropLease(c, t.id) })
 }
 
 func (t *retentionTask) run(ctx context.Context) {

@@ -63,7 +63,7 @@ type LastErrorInfo struct {
 // PruneAudit records one operation that removed or erased something.
 type PruneAudit struct {
 	ID               int64    `json:"id"`
-	Kind             string   `json:"kind"` // "events", "orphan_deliveries", "retention" or "expunge"
+	Kind             string   `json:"kind"` // "events", "orphan_deliveries", "retention", "expunge" or "accept_delivery"
 	QueueName        NullText `json:"queue_name"`
 	ExecutedAt       int64    `json:"executed_at"`   // Unix seconds
 	EventsPruned     int64    `json:"events_pruned"` // of "expunge": erased
