@@ -118,8 +118,7 @@ defmodule KnockerSqlite.ErrorCodes do
     would_deadlock: %{
       http_status: 503,
       retryable: true,
-      message:
-        "The call would wait for a handler of its own thread or event loop, for ever. Use the asynchronous form, or write after the last await."
+      message: "The call would wait for a handler of its own thread or event loop, for ever. Use the asynchronous form, or write after the last await."
     },
     closed: %{
       http_status: 503,
@@ -164,14 +163,12 @@ defmodule KnockerSqlite.ErrorCodes do
     no_verifier: %{
       http_status: 500,
       retryable: false,
-      message:
-        "The endpoint has no provider and secrets in this process, so nothing can verify the request. Give them to add_endpoint or to the call."
+      message: "The endpoint has no provider and secrets in this process, so nothing can verify the request. Give them to add_endpoint or to the call."
     },
     body_consumed: %{
       http_status: 500,
       retryable: false,
-      message:
-        "The body was already read or parsed before it reached the inbox. Pass the raw bytes: signatures cover them exactly."
+      message: "The body was already read or parsed before it reached the inbox. Pass the raw bytes: signatures cover them exactly."
     },
     invalid_argument: %{
       http_status: 500,
@@ -231,8 +228,7 @@ defmodule KnockerSqlite.ErrorCodes do
     transaction_timeout: %{
       http_status: 500,
       retryable: true,
-      message:
-        "The handler's transaction stayed open too long and was rolled back. Do slow work before the first use of tx."
+      message: "The handler's transaction stayed open too long and was rolled back. Do slow work before the first use of tx."
     },
     transaction_ended: %{
       http_status: 500,
@@ -297,8 +293,7 @@ defmodule KnockerSqlite.ErrorCodes do
     file_in_use_by_other_sqlite: %{
       http_status: 500,
       retryable: false,
-      message:
-        "Another copy of SQLite has this file open in this process, and here the two can't protect it from each other."
+      message: "Another copy of SQLite has this file open in this process, and here the two can't protect it from each other."
     },
     network_file_system: %{
       http_status: 500,
