@@ -1,0 +1,2 @@
+/** The public names, which are Node's. */
+export * from "../../node/src/common.js";

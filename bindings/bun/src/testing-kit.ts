@@ -1,0 +1,2 @@
+/** The test helpers, which are Node's. */
+export * from "../../node/src/testing-kit.js";

@@ -1,0 +1,5 @@
+/** `knocker/testing` for Bun. */
+
+import "./index.js";
+
+export * from "./testing-kit.js";
