@@ -43,6 +43,7 @@ RUNNERS: Dict[str, Runner] = {
     "go": Runner(["go", "run", "-tags", TAGS, "./conformance/go"]),
     "python": Runner([str(ROOT / ".venv" / "bin" / "python"), "conformance/python/run.py"]),
     "node": Runner(["node", "bindings/node/conformance/run.mjs"], "node"),
+    "bun": Runner(["bindings/bun/node_modules/.bin/bun", "bindings/bun/conformance/run.ts"], "bun"),
     "ruby": Runner(["ruby", "bindings/ruby/conformance/run.rb"]),
     "elixir": Runner(["bindings/elixir/conformance/run"]),
 }

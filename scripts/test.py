@@ -35,6 +35,7 @@ STEPS = (
     Step("test-c"),
     Step("test-python"),
     Step("test-node", limit=400),
+    Step("test-bun", limit=300),
     Step("test-ruby", limit=400),
     Step("test-elixir", limit=600),
     Step("test-symbols"),

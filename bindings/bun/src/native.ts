@@ -54,6 +54,10 @@ class BunTransport implements Transport {
     return this.#take(this.#library.knocker_worker_open_json(db, ...encoded(request)));
   }
 
+  workerStep(worker: number, request: string): string {
+    return this.#take(this.#library.knocker_worker_step(worker, ...encoded(request)));
+  }
+
   workerClose(worker: number): string {
     return this.#take(this.#library.knocker_worker_close_json(worker));
   }

@@ -3,7 +3,7 @@
 //
 //   node scripts/pack.mjs
 
-import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -42,8 +42,10 @@ function packBun(folder) {
   const source = join(root, "bindings/bun/src");
   if (!existsSync(source)) return;
   cpSync(source, join(folder, "bun"), { recursive: true });
-  const shared = join(folder, "bun/shared.ts");
-  writeFileSync(shared, readFileSync(shared, "utf8").replaceAll("../../node/src/", "../src/"));
+  for (const name of readdirSync(source)) {
+    const file = join(folder, "bun", name);
+    writeFileSync(file, readFileSync(file, "utf8").replaceAll("../../node/src/", "../src/"));
+  }
 }
 
 function packPlatform() {
