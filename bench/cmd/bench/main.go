@@ -36,6 +36,7 @@ var figures = []figure{
 	{name: "receive_1", what: "one caller / the limit with batches of 1", target: 0.85, run: receive1},
 	{name: "receive_python_64", what: "64 Python threads / receive_64", target: 0.50, run: receivePython},
 	{name: "receive_elixir_64", what: "64 Elixir processes / receive_64", target: 0.40, run: receiveElixir},
+	{name: "receive_ruby_32", what: "32 Ruby threads / 32 callers in Go", target: 0.40, run: receiveRuby},
 	{name: "latency_elixir", what: "p99 of a message between Elixir processes while 64 receive, ms", target: 5, atMost: true, run: elixirLatency},
 	{name: "drain", what: "no-op handlers / the limit's same writes, batches of 32", target: 0.60, run: drainEmpty},
 	{name: "drain_write", what: "handlers that write one row / the same limit", target: 0.40, run: drainWrite},
