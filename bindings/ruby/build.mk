@@ -5,7 +5,7 @@ RUBY      ?= ruby
 
 .PHONY: test-ruby lint-ruby docs-ruby bench-ruby bench-ruby-memory
 
-test-ruby: lib lint-ruby ## run the Ruby binding's tests (RUN=/pattern of names/)
+test-ruby: lib lib-testpanic lint-ruby ## run the Ruby binding's tests (RUN=/pattern of names/)
 	@$(RUBY) -W:no-experimental $(ruby_home)/test/run.rb $(if $(RUN),-n '$(RUN)')
 
 lint-ruby: ## check the Ruby binding's form and its documentation comments
