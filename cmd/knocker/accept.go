@@ -58,7 +58,7 @@ Try one with verify first.`,
 				if err := v.configure(ctx, inbox, f.Endpoints[0]); err != nil {
 					return err
 				}
-				return a.bulkRun(&b, "reverify", "delivery", "taken in", "refused again", func(o knockersqlite.BulkOptions) (knockersqlite.BulkResult, error) {
+				return a.bulkRun(ctx, &b, "reverify", "delivery", "taken in", "refused again", func(o knockersqlite.BulkOptions) (knockersqlite.BulkResult, error) {
 					return inbox.Reverify(ctx, f, o)
 				})
 			})

@@ -72,14 +72,14 @@ func (a *app) bulkEvents(ctx context.Context, inbox *knockersqlite.Inbox, b *bul
 	if err != nil {
 		return err
 	}
-	return a.bulkRun(b, act.name, "event", act.done, "left alone: their state does not allow it", func(o knockersqlite.BulkOptions) (knockersqlite.BulkResult, error) {
+	return a.bulkRun(ctx, b, act.name, "event", act.done, "left alone: their state does not allow it", func(o knockersqlite.BulkOptions) (knockersqlite.BulkResult, error) {
 		return act.all(inbox, ctx, f, o)
 	})
 }
 
 // bulkRun counts what matches, asks, and goes through it. one is what is gone
 // through, done and skipped what is said of those that were changed and not.
-func (a *app) bulkRun(b *bulkFlags, verb, one, done, skipped string, run func(o knockersqlite.BulkOptions) (knockersqlite.BulkResult, error)) error {
+func (a *app) bulkRun(ctx context.Context, b *bulkFlags, verb, one, done, skipped string, run func(o knockersqlite.BulkOptions) (knockersqlite.BulkResult, error)) error {
 	o := knockersqlite.BulkOptions{All: b.all, Limit: b.limit, DryRun: true}
 	counted, err := run(o)
 	if err != nil {
@@ -93,7 +93,7 @@ func (a *app) bulkRun(b *bulkFlags, verb, one, done, skipped string, run func(o 
 	if b.limit > 0 {
 		todo = min(todo, b.limit)
 	}
-	if err := a.confirm(b.yes, verb+" "+plural(todo, one)); err != nil {
+	if err := a.confirm(ctx, b.yes, verb+" "+plural(todo, one)); err != nil {
 		return err
 	}
 	bar := a.progress(verb, todo)
@@ -133,7 +133,7 @@ func (a *app) printBulk(did bulkShape, words bulkWords) error {
 }
 
 // confirm asks the person at the terminal; a script says --yes.
-func (a *app) confirm(yes bool, what string) error {
+func (a *app) confirm(ctx context.Context, yes bool, what string) error {
 	if yes {
 		return nil
 	}
@@ -142,9 +142,32 @@ func (a *app) confirm(yes bool, what string) error {
 	}
 	fmt.Fprintf(a.messages.w, "%s? [y/N] ", what)
 	_ = a.messages.flush()
-	answer, _ := bufio.NewReader(os.Stdin).ReadString('\n')
+	answer, err := unlessInterrupted(ctx, func() (string, error) { return bufio.NewReader(os.Stdin).ReadString('\n') })
+	if ctx.Err() != nil {
+		return err
+	}
 	if answer = strings.ToLower(strings.TrimSpace(answer)); answer != "y" && answer != "yes" {
 		return &problem{exitFailed, "not_confirmed", "nothing was done"}
 	}
 	return nil
+}
+
+// unlessInterrupted waits for something that knows no context, such as a person.
+func unlessInterrupted[T any](ctx context.Context, wait func() (T, error)) (T, error) {
+	type outcome struct {
+		value T
+		err   error
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		value, err := wait()
+		done <- outcome{value, err}
+	}()
+	select {
+	case o := <-done:
+		return o.value, o.err
+	case <-ctx.Done():
+		var none T
+		return none, ctx.Err()
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	knockersqlite "github.com/knocker-dev/knocker/bindings/go"
@@ -76,6 +77,9 @@ func describe(err error) errorShape {
 	case errors.As(err, &known):
 		return errorShape{Code: string(known.Code), Message: known.Message, Retryable: known.Retryable()}
 	}
+	if errors.Is(err, context.Canceled) {
+		return errorShape{Code: "interrupted", Message: "interrupted", Retryable: true}
+	}
 	return errorShape{Code: "failed", Message: err.Error()}
 }
 
@@ -94,7 +98,10 @@ func (a *app) report(err error) {
 		}
 		// The engine's own text has what this program has put around it.
 		text := err.Error()
-		if text == shape.Message && shape.Code != "usage" && shape.Code != "failed" {
+		if shape.Code == "interrupted" {
+			text = shape.Message
+		}
+		if text == shape.Message && !slices.Contains([]string{"usage", "failed", "interrupted"}, shape.Code) {
 			text = shape.Code + ": " + text
 		}
 		text = escape(text)

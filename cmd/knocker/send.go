@@ -64,7 +64,7 @@ func (a *app) send(ctx context.Context, s sending, address, file string) error {
 	if err != nil || target.Host == "" || target.Scheme != "http" && target.Scheme != "https" {
 		return usage("%q is not an http or https URL", address)
 	}
-	body, err := readBody(file)
+	body, err := unlessInterrupted(ctx, func() ([]byte, error) { return readBody(file) })
 	if err != nil {
 		return err
 	}

@@ -93,6 +93,33 @@ func TestTerminalConfirm(t *testing.T) {
 	}
 }
 
+// Ctrl-C at the question ends the command and does nothing.
+func TestTerminalInterrupt(t *testing.T) {
+	s := filled(t)
+	cmd := command(t, "--db", s.file, "replay", "--status", "dead")
+	terminal, err := pty.Start(cmd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer terminal.Close()
+	var shown []byte
+	for part := make([]byte, 256); !strings.Contains(string(shown), "[y/N]"); {
+		n, err := terminal.Read(part)
+		if err != nil {
+			t.Fatal(err, string(shown))
+		}
+		shown = append(shown, part[:n]...)
+	}
+	if _, err := terminal.WriteString("\x03"); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.ReadAll(terminal)
+	_ = cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != 130 || s.statusOf(t, 2) != "dead" {
+		t.Error(code, s.statusOf(t, 2))
+	}
+}
+
 // A table fits the terminal: its last column gives way.
 func TestTerminalWidth(t *testing.T) {
 	s := filled(t)
