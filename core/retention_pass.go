@@ -10,8 +10,8 @@ import (
 // How long one transaction of a pass holds the writer. A receipt that comes
 // meanwhile waits for it, so the number of rows follows the time they take.
 const (
-	holdTarget    = 15 * time.Millisecond
-	smallestBatch = 8
+	holdTarget    = 20 * time.Millisecond
+	smallestBatch = 32
 	firstBatch    = 64
 	shortestRest  = 2 * time.Millisecond
 	longestRest   = 50 * time.Millisecond

@@ -10,7 +10,8 @@ import (
 // A file that we made (auto_vacuum is incremental) gives pages back; some stay,
 // because what comes next would only have to ask for them again.
 const (
-	firstPages   = 32
+	firstPages   = 64
+	fewestPages  = 32
 	mostPages    = 2048
 	keptFreePart = 16 // a sixteenth of the file
 	keptFree     = 256
@@ -38,7 +39,7 @@ func (p *retentionPass) shrink(ctx context.Context) (more bool, err error) {
 		out.PagesReleased += before - after
 		return err
 	})
-	p.pages = adapted(p.pages, held, 1, mostPages)
+	p.pages = adapted(p.pages, held, fewestPages, mostPages)
 	return spare > step, err
 }
 
