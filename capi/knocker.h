@@ -14,6 +14,9 @@
  *   Handles    are 64-bit numbers above 0, never pointers. A handle that is
  *              unknown or already released is the error "closed".
  *   Threads    Every function may be called from any thread at any time.
+ *   Stack      A call runs SQLite, and with it a handler's SQL, on the caller's
+ *              stack: 512 KiB are enough for everything but statements nested
+ *              hundreds of levels deep, which want 2 MiB.
  *   fork()     The library does not survive fork(). In a forked child every
  *              function answers the error "forked" at once: open the inbox
  *              after the fork instead.

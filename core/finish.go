@@ -21,6 +21,11 @@ func (s *Step) Finish(ctx context.Context, o Outcome) Finished {
 	if s.finished {
 		return Finished{EventID: s.claim.eventID, Status: "lost", Err: fail(CodeClosed, "the step has ended")}
 	}
+	if s.tx != nil {
+		// Ending needs nothing of the handler's thread or loop any more: a call
+		// of it may wait for the end.
+		s.w.e.gate.Adopt(0)
+	}
 	status, err := s.finish(ctx, o)
 	s.rollback("")
 	s.finished = true
@@ -103,7 +108,7 @@ func (s *Step) finish(ctx context.Context, o Outcome) (string, error) {
 func (s *Step) finishHandled(ctx context.Context, more bool) (string, error) {
 	c := s.w.e.handlers
 	if s.tx == nil {
-		err := s.enter(ctx, s.home, 0)
+		err := s.enter(ctx, 0, 0)
 		if err == nil {
 			err = s.opened(&transaction{ends: time.Now().Add(s.w.e.options.MaxTransaction)})
 		}

@@ -3,6 +3,7 @@ package core_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -141,6 +142,28 @@ func TestCommitThatFailsCountsAsFailure(t *testing.T) {
 
 // One thread never waits for itself: a synchronous call of the loop whose
 // handler holds the transaction fails at once; other callers wait.
+// A loop's own synchronous receive must not be refused because of a handler of
+// the loop that never used its transaction: its end needs nothing of the loop.
+func TestReceiveBesideEndingHandlers(t *testing.T) {
+	inbox := withEndpoint(t, core.Options{})
+	register(t, inbox)
+	w := openWorker(t, inbox, core.WorkerOptions{Concurrency: 2})
+	receive(t, inbox, "first")
+	for n := range 300 {
+		s := next(t, w, 7)
+		ended := make(chan core.Finished)
+		go func() { ended <- s.Finish(background, core.Outcome{Kind: "handled"}) }()
+		p := request(fmt.Sprint(n), "x")
+		p.Home = 7
+		if _, err := inbox.Receive(background, p); err != nil {
+			t.Fatal(err)
+		}
+		if f := <-ended; f.Status != "handled" {
+			t.Fatalf("%+v", f)
+		}
+	}
+}
+
 func TestWouldDeadlock(t *testing.T) {
 	inbox := withEndpoint(t, core.Options{})
 	receive(t, inbox, "a")

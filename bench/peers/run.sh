@@ -12,7 +12,15 @@ if ! "$venv/bin/python" -c 'import knocker' 2>/dev/null; then
 	rm -rf "$venv"
 	"$python" -m venv "$venv"
 	echo "building knockerlite 0.1.0, once …" >&2
-	# It asks for Python 3.12 or later, but its code does with less.
-	"$venv/bin/pip" install --quiet --disable-pip-version-check --ignore-requires-python --no-binary knockerlite knockerlite==0.1.0
+	# It asks for Python 3.12 or later, but its code does with less, once its
+	# extension is told which interface of Python there is.
+	sources=$root/build/bench/peer-sources
+	rm -rf "$sources"
+	"$venv/bin/pip" download --quiet --disable-pip-version-check --ignore-requires-python --no-deps --no-binary knockerlite \
+		--dest "$sources" knockerlite==0.1.0
+	tar -xzf "$sources"/knockerlite-0.1.0.tar.gz -C "$sources"
+	present=$("$venv/bin/python" -c 'import sys; print("abi3-py3%d" % min(sys.version_info[1], 12))')
+	sed -i.orig "s/abi3-py312/$present/" "$sources/knockerlite-0.1.0/packages/knocker/Cargo.toml"
+	"$venv/bin/pip" install --quiet --disable-pip-version-check --ignore-requires-python "$sources/knockerlite-0.1.0"
 fi
 exec "$python" "$root/bench/peers/compare.py" "$root" "$venv/bin/python" "$@"
