@@ -147,6 +147,29 @@ class WorkerTest < KnockerTest
     assert_equal "0", shell(inbox.path, "SELECT count(*) FROM sqlite_schema WHERE name = 'left_over'")
   end
 
+  HELD = <<~'RUBY'
+    require "knocker"
+    seen = Queue.new
+    inbox = KnockerSqlite.open(ARGV[0])
+    inbox.add_endpoint("shop", provider: "token-header", secrets: "t").handle { |event, _| seen << event.id }
+    worker = inbox.start_worker
+    inbox = nil
+    5.times { GC.start && Array.new(1000) { +"" } }
+    KnockerSqlite.open(ARGV[0]) { |other| other.receive(endpoint: "shop", body: "{}", headers: { "x-knocker-token" => "t" }) }
+    puts seen.pop, worker.running?
+    worker.stop
+  RUBY
+
+  def test_a_running_worker_keeps_its_inbox_open
+    assert_equal "1\ntrue", ruby(HELD, inbox.path)
+  end
+
+  def test_a_stop_after_a_worker_has_ended_counts_for_the_next
+    inbox.start_worker.stop
+    inbox.stop
+    assert_equal [], inbox.run_worker.rolled_back
+  end
+
   DROPPED = <<~'RUBY'
     require "knocker"
     def opened = KnockerSqlite.open(ARGV[0]).stats.deliveries

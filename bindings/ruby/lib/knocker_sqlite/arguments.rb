@@ -31,7 +31,7 @@ module KnockerSqlite
       def headers(value)
         # Rack::Request, Sinatra's request and Rails' request.headers know the environment.
         value = value.env if !value.is_a?(Hash) && value.respond_to?(:env)
-        value = rack_headers(value) if value.is_a?(Hash) && value.key?("rack.input")
+        value = rack_headers(value) if value.is_a?(Hash) && value.key?("REQUEST_METHOD")
         fields(value)
       end
 

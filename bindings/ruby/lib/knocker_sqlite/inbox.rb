@@ -175,7 +175,7 @@ module KnockerSqlite
     # worker runs, the next {#run_worker} ends before it claims anything, so that a signal during the start is not lost.
     # @return [nil]
     def stop
-      @stop_next = @workers.empty?
+      @stop_next = @workers.none?(&:open?)
       @workers.dup.each(&:request_stop)
       nil
     end
@@ -184,7 +184,7 @@ module KnockerSqlite
 
     def open_worker(options)
       @workers.select!(&:open?)
-      worker = Worker.new(@handle[0], @registry, Arguments.operation(options))
+      worker = Worker.new(self, @handle[0], @registry, Arguments.operation(options))
       @workers << worker
       worker
     end

@@ -39,7 +39,9 @@ module KnockerSqlite
     attr_reader :report
 
     # @api private
-    def initialize(db, registry, options)
+    def initialize(inbox, db, registry, options)
+      # An inbox that nobody holds is closed, and its workers with it: a running one holds it.
+      @inbox = inbox
       reply = Library.worker_open(db, options)
       @handle = reply["worker"]
       @worker_id = reply["worker_id"]
@@ -167,6 +169,7 @@ module KnockerSqlite
       nil
     rescue Exception => error # rubocop:disable Lint/RescueException -- whoever waits for the worker raises it
       @failure ||= error
+      KnockerSqlite.logger&.error { "knocker: worker #{@worker_id} ended: #{error.full_message(highlight: false)}" }
     end
 
     def serve
