@@ -13,19 +13,24 @@ defmodule Drive do
 
   def main(["receive", path, processes, seconds, maximum]) do
     inbox = open(path)
-    requests = requests(String.to_integer(maximum))
-    {rows, took, errors} = receive_for(inbox, requests, String.to_integer(processes), to_ms(seconds))
+    {rows, took, errors} = receive_for(inbox, String.to_integer(maximum), String.to_integer(processes), to_ms(seconds))
     %{"rows" => rows, "seconds" => took, "errors" => length(errors), "error" => List.first(errors) || ""}
   end
 
   def main(["latency", path, processes, seconds]) do
     inbox = open(path)
     idle = latencies(to_ms("1"))
-    prober = Task.async(fn -> latencies(to_ms(seconds)) end)
+    ms = to_ms(seconds)
 
-    {rows, took, errors} =
-      receive_for(inbox, requests(round(20_000 * to_ms(seconds) / 1000)), String.to_integer(processes), to_ms(seconds))
+    prober =
+      Task.async(fn ->
+        receive do
+          :go -> latencies(ms)
+        end
+      end)
 
+    start = fn -> send(prober.pid, :go) end
+    {rows, took, errors} = receive_for(inbox, 20 * ms, String.to_integer(processes), ms, start)
     busy = Task.await(prober, :infinity)
 
     %{
@@ -86,15 +91,37 @@ defmodule Drive do
     {body, headers}
   end
 
-  # A closed loop of processes, each with its own share of the requests.
-  defp receive_for(inbox, requests, processes, ms) do
-    shares = requests |> Enum.chunk_every(div(length(requests) + processes - 1, processes))
+  # A closed loop of processes. Each makes its own requests, and the clock starts when all are ready.
+  defp receive_for(inbox, maximum, processes, ms, at_start \\ fn -> :ok end) do
+    share = div(maximum + processes - 1, processes)
+
+    tasks =
+      for _ <- 1..processes do
+        Task.async(fn ->
+          requests = requests(share)
+          :erlang.garbage_collect()
+
+          receive do
+            {:go, deadline} -> call(inbox, requests, deadline, 0, [])
+          end
+        end)
+      end
+
+    for task <- tasks, do: wait_for(task.pid)
+    at_start.()
     started = System.monotonic_time(:millisecond)
-    deadline = started + ms
-    tasks = for share <- shares, do: Task.async(fn -> call(inbox, share, deadline, 0, []) end)
+    for task <- tasks, do: send(task.pid, {:go, started + ms})
     answers = Task.await_many(tasks, :infinity)
     took = (System.monotonic_time(:millisecond) - started) / 1000
     {answers |> Enum.map(&elem(&1, 0)) |> Enum.sum(), took, Enum.flat_map(answers, &elem(&1, 1))}
+  end
+
+  # Until it waits for a message, which it does when its requests are made.
+  defp wait_for(pid) do
+    unless Process.info(pid, :status) == {:status, :waiting} do
+      Process.sleep(5)
+      wait_for(pid)
+    end
   end
 
   defp call(_, [], _, rows, errors), do: {rows, errors}
