@@ -1,3 +1,5 @@
+import type { ErrorReply } from "./errors.js";
+
 /**
  * The way to the library, as the rest of the package sees it.
  *
@@ -58,9 +60,10 @@ export interface Transport {
    * `signal` aborts before the receipt is being stored, nothing is stored and
    * the answer is the error `cancelled`; later the outcome comes as usual. When
    * the inbox is closed meanwhile, the answer is the error `closed`. The body
-   * may change after this method has returned (it is copied before).
+   * may change after this method has returned (it is copied before). The
+   * document may come parsed, where it was part of a larger one.
    */
-  receiveLater(db: number, request: string, body: Uint8Array, signal?: AbortSignal): Promise<string>;
+  receiveLater(db: number, request: string, body: Uint8Array, signal?: AbortSignal): Promise<string | Document>;
   /**
    * `knocker_worker_step`, which may wait for seconds. Each call has a thread
    * of its own for as long as it waits: a waiting worker must never keep
@@ -80,6 +83,9 @@ export interface Transport {
   /** Forgets it again: it is closed. */
   disown(handle: number): void;
 }
+
+/** A reply's JSON, parsed. */
+export type Document = { ok: unknown; error?: undefined } | { ok?: undefined; error: ErrorReply };
 
 let load: (() => Transport) | undefined;
 let loaded: Transport | undefined;

@@ -2,7 +2,7 @@
 
 import { threadId } from "node:worker_threads";
 
-import type { Transport } from "../transport.js";
+import type { Document, Transport } from "../transport.js";
 import { type Addon, Op } from "./addon.js";
 import { loadNative } from "./locate.js";
 import { Tickets } from "./tickets.js";
@@ -73,7 +73,7 @@ class NodeTransport implements Transport {
     return reply;
   }
 
-  receiveLater(db: number, request: string, body: Uint8Array, signal?: AbortSignal): Promise<string> {
+  receiveLater(db: number, request: string, body: Uint8Array, signal?: AbortSignal): Promise<string | Document> {
     let tickets = this.#tickets.get(db);
     if (tickets === undefined) {
       tickets = new Tickets(this.#addon, db);

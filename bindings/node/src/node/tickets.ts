@@ -2,10 +2,11 @@
 
 import { KnockerError } from "../errors.js";
 import { answer } from "../reply.js";
+import type { Document } from "../transport.js";
 import { type Addon, Op } from "./addon.js";
 
 interface Waiting {
-  settle: (reply: string) => void;
+  settle: (reply: string | Document) => void;
 }
 
 const CANCELLED = errorReply("cancelled");
@@ -22,7 +23,7 @@ export class Tickets {
   }
 
   /** Starts a receive and answers its outcome as a document. */
-  receive(request: string, body: Uint8Array, signal: AbortSignal | undefined): Promise<string> {
+  receive(request: string, body: Uint8Array, signal: AbortSignal | undefined): Promise<string | Document> {
     if (signal?.aborted) return Promise.resolve(CANCELLED);
     this.#watching ??= this.#watch();
     if (!this.#watching) {
@@ -41,7 +42,7 @@ export class Tickets {
     this.#fail(errorReply("closed"));
   }
 
-  #wait(ticket: number, signal: AbortSignal | undefined): Promise<string> {
+  #wait(ticket: number, signal: AbortSignal | undefined): Promise<string | Document> {
     return new Promise((resolve) => {
       const cancel = (): void => this.#cancel(ticket);
       signal?.addEventListener("abort", cancel, { once: true });
@@ -76,14 +77,12 @@ export class Tickets {
   }
 
   #deliver(document: string): void {
-    const { ok } = JSON.parse(document) as { ok?: { completed: { ticket: number; ok?: unknown; error?: unknown }[] } };
+    const { ok } = JSON.parse(document) as { ok?: { completed: (Document & { ticket: number })[] } };
     if (ok === undefined) {
       this.#fail(document);
       return;
     }
-    for (const { ticket, ...outcome } of ok.completed) {
-      this.#waiting.get(ticket)?.settle(JSON.stringify(outcome));
-    }
+    for (const outcome of ok.completed) this.#waiting.get(outcome.ticket)?.settle(outcome);
   }
 
   #fail(document: string): void {
