@@ -62,6 +62,13 @@ func TestPausedEndpointsWait(t *testing.T) {
 	if _, err := inbox.SetEndpointPaused(background, "hooks", false); err != nil {
 		t.Fatal(err)
 	}
+	// What was parked counts again at once, before a worker brings it back.
+	if s, err := inbox.Stats(background); err != nil || s.JobsPaused != 0 || s.JobsReady != 700 {
+		t.Errorf("after the resume: %+v %v", s, err)
+	}
+	if s, err := inbox.Stats(background, "hooks"); err != nil || s.JobsPaused != 0 || s.JobsReady != 700 {
+		t.Errorf("after the resume, of the endpoint: %+v %v", s, err)
+	}
 	ran = nil
 	for runOnce(t, inbox) > 0 {
 	}

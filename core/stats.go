@@ -56,7 +56,7 @@ func (i *Inbox) Stats(_ context.Context, endpoints ...string) (Stats, error) {
 			return err
 		}
 		t := tally{e: i.e, c: c, out: &out, of: of, now: i.e.now().Unix()}
-		for _, count := range []func() error{t.rows, t.jobs, t.paused, t.stuck, t.left} {
+		for _, count := range []func() error{t.rows, t.resumed, t.jobs, t.paused, t.stuck, t.left} {
 			if err := count(); err != nil {
 				return err
 			}
@@ -74,6 +74,25 @@ type tally struct {
 	out *Stats
 	of  []int64 // endpoints; nil: all
 	now int64
+
+	back map[string]bool // queues of endpoints that were paused and run again
+}
+
+// resumed finds the jobs that a worker parked while their endpoint was paused,
+// and that the next claim brings back: they count as if they were back.
+func (t *tally) resumed() error {
+	names, endpoints, err := t.e.parkedQueues(t.c)
+	if err != nil || len(names) == 0 {
+		return err
+	}
+	paused, err := pausedEndpoints(t.c)
+	t.back = map[string]bool{}
+	for n, name := range names {
+		if !paused[endpoints[n]] {
+			t.back[name] = true
+		}
+	}
+	return err
 }
 
 // among narrows to the endpoints, by ?1.
@@ -158,7 +177,7 @@ func (t *tally) jobs() (err error) {
 		t.out.JobsDead = t.out.Events[StatusDead]
 		return t.jobsOf(jsonList(t.of), func(queue, state string, due bool, count int64) {
 			switch {
-			case queue != t.e.options.QueueName:
+			case queue != t.e.options.QueueName && !t.back[queue]:
 			case state == "processing":
 				t.out.JobsHeld += count
 			case due:
@@ -178,6 +197,25 @@ func (t *tally) jobs() (err error) {
 	}
 	rows.Next()
 	t.out.JobsReady, t.out.JobsLater, t.out.JobsHeld, t.out.JobsDead = rows.Int(0), rows.Int(1), rows.Int(2), rows.Int(3)
+	for queue := range t.back {
+		if err := t.addPending(queue); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addPending counts the waiting jobs of one more queue.
+func (t *tally) addPending(queue string) error {
+	rows, err := t.c.Query(`SELECT
+		(SELECT count(*) FROM main._honker_live INDEXED BY _honker_live_pending_deadline WHERE queue = ?1 AND state = 'pending' AND run_at <= ?2),
+		(SELECT count(*) FROM main._honker_live INDEXED BY _honker_live_pending_deadline WHERE queue = ?1 AND state = 'pending' AND run_at > ?2)`, queue, t.now)
+	if err != nil {
+		return err
+	}
+	rows.Next()
+	t.out.JobsReady += rows.Int(0)
+	t.out.JobsLater += rows.Int(1)
 	return nil
 }
 
