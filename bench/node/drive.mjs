@@ -1,7 +1,8 @@
 // Drives an inbox from Node, or from Bun.
 //
 //   drive.mjs receive DB CALLERS SECONDS MAXIMUM WARMUP   CALLERS receiveAsync in flight; 0: the synchronous receive
-//   drive.mjs latency DB CALLERS SECONDS                  delay of the event loop meanwhile, beside a worker
+//   drive.mjs latency DB CALLERS SECONDS AHEAD            delay of the event loop meanwhile, beside a worker; AHEAD 1:
+//                                                         its handlers await tx.begin() before they write
 //   drive.mjs memory  DB CALLS                            resident memory before and after CALLS receives
 //
 // Requests are made and signed before the clock starts. Prints one JSON object.
@@ -77,13 +78,18 @@ const ways = {
     return closedLoop(inbox, callers, requests(maximum), seconds);
   },
 
-  async latency(path, callers, seconds) {
+  async latency(path, callers, seconds, ahead) {
     const inbox = open(path);
     let handled = 0;
-    inbox.registerHandler("stripe", (event, tx) => {
+    const write = (event, tx) => {
       if (handled++ === 0) tx.exec("CREATE TABLE IF NOT EXISTS app_rows (event_id INTEGER, note TEXT)");
       tx.prepare("INSERT INTO app_rows (event_id, note) VALUES (?, ?)").run(event.id, "note");
-    });
+    };
+    const writeAhead = async (event, tx) => {
+      await tx.begin();
+      write(event, tx);
+    };
+    inbox.registerHandler("stripe", ahead ? writeAhead : write);
     await closedLoop(inbox, callers, requests(1536), 60);
     const all = requests(15_000 * seconds);
     const working = inbox.runWorker({ concurrency: 4, stopTimeoutS: 60 });
