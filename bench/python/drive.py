@@ -61,14 +61,29 @@ def open_inbox(path: str) -> Any:
     return inbox
 
 
-def receive(path: str, threads: int, seconds: float, maximum: int, own: bool, warmup: int = 0) -> Dict[str, Any]:
-    """A closed loop of threads over one handle, or with one each."""
+def receive(path: str, own: bool, threads: int, seconds: float, counts: Tuple[int, int]) -> Dict[str, Any]:
+    """A closed loop of threads over one handle, or with one each. counts: at most, and before the clock starts."""
+    maximum, warmup = counts
     # Opening in turn: only receiving at once is measured.
-    inboxes = [open_inbox(path)] if not own else [open_inbox(path) for _ in range(threads)]
+    refused: List[str] = []
+    inboxes = [open_beside_others(path, refused) for _ in range(threads if own else 1)]
     if warmup:
         warm = closed_loop(inboxes, threads, 60, warmup)
         assert warm["rows"] == warmup, warm
-    return closed_loop(inboxes, threads, seconds, maximum)
+    run = closed_loop(inboxes, threads, seconds, maximum)
+    return {**run, "errors": run["errors"] + len(refused), "error": (refused + [run["error"]])[0]}
+
+
+def open_beside_others(path: str, refused: List[str]) -> Any:
+    """Open, again where other processes that write keep it from opening: that counts as an error."""
+    while True:
+        try:
+            return open_inbox(path)
+        except Exception as error:
+            refused.append(f"open: {type(error).__name__}: {error}")
+            if len(refused) > 100:
+                raise
+            time.sleep(0.02)
 
 
 def closed_loop(inboxes: List[Any], threads: int, seconds: float, maximum: int) -> Dict[str, Any]:
@@ -170,7 +185,8 @@ def count(path: str) -> Dict[str, int]:
 
 def main(action: str, path: str, *rest: str) -> Dict[str, Any]:
     if action in ("receive", "own"):
-        return receive(path, int(rest[0]), float(rest[1]), int(rest[2]), action == "own", int(rest[3]) if len(rest) > 3 else 0)
+        warmup = int(rest[3]) if len(rest) > 3 else 0
+        return receive(path, action == "own", int(rest[0]), float(rest[1]), (int(rest[2]), warmup))
     if action == "drain":
         return drain(path, int(rest[0]), rest[1] == "1")
     return count(path)
