@@ -23,7 +23,7 @@ WRITE_SCHEMAS = ["go", "test", "-count=1", "-tags", TAGS, "./capi", "-run", "^Te
 GENERATED: Dict[str, List[str]] = {
     "docs/providers.md": ["go", "run", "./conformance/providers", "write"],
     "docs/errors.md": ["go", "run", "-tags", TAGS, "./core/cmd/errortable", "-update", "docs/errors.md"],
-    "bindings/go/errors_generated.go": ["go", "run", "-tags", TAGS, "./bindings/go/internal/errortable", "bindings/go/errors_generated.go"],
+    "bindings/go/errors_generated.go": ["go", "run", "-tags", TAGS, "./bindings/go/internal/cmd/errortable", "bindings/go/errors_generated.go"],
     "bindings/elixir/lib/knocker_sqlite/error_codes.ex": [sys.executable, "bindings/elixir/tools/generate_errors.py"],
     "bindings/node/src/error-codes.ts": ["node", "bindings/node/scripts/generate-errors.mjs"],
     "bindings/ruby/lib/knocker_sqlite/error_codes.rb": [sys.executable, "bindings/ruby/tools/generate_errors.py"],
