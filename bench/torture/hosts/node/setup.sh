@@ -11,7 +11,7 @@ if [ -d node_modules ] && [ "$(cat "$stamp" 2>/dev/null)" = "$state" ]; then
     exit 0
 fi
 headers=$(node -p 'require("path").resolve(process.execPath, "../..")')
-[ -e "$headers/include/node/node.h" ] || { echo "setup: $headers/include/node has no headers of this Node, which compiling better-sqlite3 needs" >&2; exit 1; }
+[ -e "$headers/include/node/node.h" ] || { echo "setup: $headers/include/node has no headers of this Node, which compiling better-sqlite3 needs (Debian: apt-get install libnode-dev)" >&2; exit 1; }
 echo "setup: npm packages in bench/torture/hosts/node, as its package-lock.json pins them; compiling better-sqlite3"
 npm ci --ignore-scripts --silent --no-audit --no-fund
 (cd node_modules/better-sqlite3 && npm_config_nodedir=$headers npm run --silent build-release >/dev/null 2>&1) ||
