@@ -27,6 +27,8 @@ type figure struct {
 	atMost bool
 	// aside figures cost no processor time: they run beside the others.
 	aside bool
+	// binding figures are left out of a quick run that does not name them.
+	binding bool
 	run   func(*bench) (outcome, error)
 }
 
@@ -35,13 +37,15 @@ var figures = []figure{
 	{name: "receive_64", what: "64 callers / the limit with batches of 32", target: 0.70, run: receive64},
 	{name: "receive_1", what: "one caller / the limit with batches of 1", target: 0.85, run: receive1},
 	{name: "receive_python_64", what: "64 Python threads / receive_64", target: 0.50, run: receivePython},
-	{name: "receive_elixir_64", what: "64 Elixir processes / receive_64", target: 0.40, run: receiveElixir},
-	{name: "receive_ruby_32", what: "32 Ruby threads / 32 callers in Go", target: 0.40, run: receiveRuby},
-	{name: "latency_elixir", what: "p99 of a message between Elixir processes while 64 receive, ms", target: 5, atMost: true, run: elixirLatency},
-	{name: "receive_node_64", what: "64 receiveAsync of Node in flight / receive_64", target: 0.50, run: receiveNode},
-	{name: "receive_node_1", what: "the synchronous receive of Node / one caller in Go", target: 0.50, run: receiveNode1},
-	{name: "latency_node", what: "p99 delay of Node's event loop while 64 receive and a worker runs, ms", target: 5, atMost: true, run: latencyNode},
-	{name: "memory_node", what: "growth of a Node process over a million calls, MiB", target: 32, atMost: true, run: memoryNode},
+	{name: "receive_elixir_64", what: "64 Elixir processes / receive_64", target: 0.40, binding: true, run: receiveElixir},
+	{name: "receive_ruby_32", what: "32 Ruby threads / 32 callers in Go", target: 0.40, binding: true, run: receiveRuby},
+	{name: "latency_elixir", what: "p99 of a message between Elixir processes while 64 receive, ms", target: 5, atMost: true, binding: true, run: elixirLatency},
+	{name: "receive_node_64", what: "64 receiveAsync of Node in flight / receive_64", target: 0.50, binding: true, run: receiveNode},
+	{name: "receive_node_1", what: "the synchronous receive of Node / one caller in Go", target: 0.50, binding: true, run: receiveNode1},
+	{name: "receive_bun_64", what: "64 receiveAsync of Bun in flight / receive_64", target: 0.50, binding: true, run: receiveBun},
+	{name: "receive_bun_1", what: "the synchronous receive of Bun / one caller in Go", target: 0.50, binding: true, run: receiveBun1},
+	{name: "latency_node", what: "p99 delay of Node's event loop while 64 receive and a worker runs, ms", target: 5, atMost: true, binding: true, run: latencyNode},
+	{name: "memory_node", what: "growth of a Node process over a million calls, MiB", target: 32, atMost: true, binding: true, run: memoryNode},
 	{name: "drain", what: "no-op handlers / the limit's same writes, batches of 32", target: 0.60, run: drainEmpty},
 	{name: "drain_write", what: "handlers that write one row / the same limit", target: 0.40, run: drainWrite},
 	{name: "slow_handlers", what: "p99 of receive beside 8 slow handlers / without them", target: 1.5, atMost: true, run: slowHandlers},
@@ -93,7 +97,7 @@ func run() error {
 	profile := flag.String("cpuprofile", "", "write a CPU profile of this process, all the figures' own work, to a file")
 	results := flag.Bool("results", true, "write bench/results when every figure was asked for")
 	flag.Parse()
-	chosen, err := choose(*only)
+	chosen, err := choose(*only, *quick)
 	if err != nil {
 		return err
 	}
@@ -137,9 +141,9 @@ func run() error {
 	return err
 }
 
-func choose(only string) ([]figure, error) {
+func choose(only string, quick bool) ([]figure, error) {
 	if only == "" {
-		return figures, nil
+		return slices.DeleteFunc(slices.Clone(figures), func(f figure) bool { return quick && f.binding }), nil
 	}
 	names := strings.Split(only, ",")
 	var chosen []figure

@@ -13,41 +13,45 @@ import (
 
 // receiveNode keeps 64 receiveAsync in flight on Node's one event loop, beside
 // 64 callers in Go.
-func receiveNode(b *bench) (outcome, error) { return b.receiveJavaScript(64, 64, 20000) }
+func receiveNode(b *bench) (outcome, error) { return b.receiveJavaScript("node", 64, 64, 20000) }
 
 // receiveNode1 calls the synchronous receive of Node, beside one caller in Go.
-func receiveNode1(b *bench) (outcome, error) { return b.receiveJavaScript(0, 1, 10000) }
+func receiveNode1(b *bench) (outcome, error) { return b.receiveJavaScript("node", 0, 1, 10000) }
 
-// receiveJavaScript compares callers in Node (0: the synchronous receive) with
-// callers in Go.
-func (b *bench) receiveJavaScript(inNode, inGo, atMost int) (outcome, error) {
-	if why := b.withoutNode(); why != "" {
+// receiveBun and receiveBun1 are the same in Bun.
+func receiveBun(b *bench) (outcome, error)  { return b.receiveJavaScript("bun", 64, 64, 20000) }
+func receiveBun1(b *bench) (outcome, error) { return b.receiveJavaScript("bun", 0, 1, 10000) }
+
+// receiveJavaScript compares callers in Node or Bun (0: the synchronous receive)
+// with callers in Go.
+func (b *bench) receiveJavaScript(runtime string, inScript, inGo, atMost int) (outcome, error) {
+	if why := b.without(runtime); why != "" {
 		return outcome{skipped: why}, nil
 	}
 	s := series{}
 	maximum := strconv.Itoa(int(15000 * b.runLength().Seconds()))
-	node := func() error {
+	script := func() error {
 		path := b.file()
 		defer remove(path)
 		var run load.Run
-		if err := b.node(&run, "receive", path, strconv.Itoa(inNode), seconds(b.runLength()), maximum, strconv.Itoa(load.Warmup)); err != nil {
+		if err := b.script(runtime, &run, "receive", path, strconv.Itoa(inScript), seconds(b.runLength()), maximum, strconv.Itoa(load.Warmup)); err != nil {
 			return err
 		}
-		s.add("node", run.Rate())
+		s.add(runtime, run.Rate())
 		return checkReceived(path, load.Warmup+run.Rows)
 	}
-	if err := b.alternate(node, b.ourRun(s, inGo, atMost)); err != nil {
+	if err := b.alternate(script, b.ourRun(s, inGo, atMost)); err != nil {
 		return outcome{}, err
 	}
-	return outcome{ratio: load.Median(ratios(s["node"], s["ours"])), runs: s,
-		detail: fmt.Sprintf("node=%.0f/s go=%.0f/s", s.median("node"), s.median("ours"))}, nil
+	return outcome{ratio: load.Median(ratios(s[runtime], s["ours"])), runs: s,
+		detail: fmt.Sprintf("%s=%.0f/s go=%.0f/s", runtime, s.median(runtime), s.median("ours"))}, nil
 }
 
 // latencyNode asks how late Node's event loop is while 64 receives are in
 // flight and a worker runs, with handlers that await tx.begin() and, printed
 // beside it, with handlers that write at once.
 func latencyNode(b *bench) (outcome, error) {
-	if why := b.withoutNode(); why != "" {
+	if why := b.without("node"); why != "" {
 		return outcome{skipped: why}, nil
 	}
 	s := series{}
@@ -58,7 +62,7 @@ func latencyNode(b *bench) (outcome, error) {
 			var got struct {
 				P99 float64 `json:"p99_ms"`
 			}
-			err := b.node(&got, "latency", path, "64", seconds(b.runLength()), ahead)
+			err := b.script("node", &got, "latency", path, "64", seconds(b.runLength()), ahead)
 			s.add(name, got.P99)
 			return err
 		}
@@ -73,7 +77,7 @@ func latencyNode(b *bench) (outcome, error) {
 // memoryNode makes many calls, a million in a full run, and looks at the
 // process before and after.
 func memoryNode(b *bench) (outcome, error) {
-	if why := b.withoutNode(); why != "" {
+	if why := b.without("node"); why != "" {
 		return outcome{skipped: why}, nil
 	}
 	path := b.file()
@@ -86,18 +90,25 @@ func memoryNode(b *bench) (outcome, error) {
 		Before float64 `json:"before_mib"`
 		After  float64 `json:"after_mib"`
 	}
-	if err := b.node(&got, "memory", path, calls); err != nil {
+	if err := b.script("node", &got, "memory", path, calls); err != nil {
 		return outcome{}, err
 	}
 	return outcome{ratio: got.After - got.Before, runs: series{},
 		detail: fmt.Sprintf("%s calls: %.0f -> %.0f MiB", calls, got.Before, got.After)}, nil
 }
 
-// withoutNode says what is missing for the figures of Node, "" for nothing.
-func (b *bench) withoutNode() string {
-	for _, path := range []string{"build/" + libraryName(), "build/node/knocker.node", "bindings/node/dist/esm/index.js"} {
+// bunProgram is where make bun puts it.
+const bunProgram = "bindings/bun/node_modules/.bin/bun"
+
+// without says what is missing for the figures of Node or Bun, "" for nothing.
+func (b *bench) without(runtime string) string {
+	needed := []string{"build/" + libraryName(), "build/node/knocker.node", "bindings/node/dist/esm/index.js"}
+	if runtime == "bun" {
+		needed = append(needed, bunProgram)
+	}
+	for _, path := range needed {
 		if _, err := os.Stat(filepath.Join(b.root, path)); err != nil {
-			return path + " is not built: make node"
+			return path + " is not built: make " + runtime
 		}
 	}
 	if _, err := exec.LookPath("node"); err != nil {
@@ -106,13 +117,18 @@ func (b *bench) withoutNode() string {
 	return ""
 }
 
-// node runs drive.mjs and reads what it prints.
-func (b *bench) node(answer any, arguments ...string) error {
-	command := exec.Command("node", append([]string{filepath.Join(b.root, "bench", "node", "drive.mjs")}, arguments...)...)
+// script runs drive.mjs in Node or Bun and reads what it prints.
+func (b *bench) script(runtime string, answer any, arguments ...string) error {
+	program, module := "node", "bindings/node/dist/esm/index.js"
+	if runtime == "bun" {
+		program, module = filepath.Join(b.root, bunProgram), "bindings/bun/src/index.ts"
+	}
+	command := exec.Command(program, append([]string{filepath.Join(b.root, "bench", "node", "drive.mjs")}, arguments...)...)
+	command.Env = append(os.Environ(), "KNOCKER_MODULE="+filepath.Join(b.root, module))
 	command.Stderr = os.Stderr
 	out, err := command.Output()
 	if err != nil {
-		return fmt.Errorf("drive.mjs: %w", err)
+		return fmt.Errorf("drive.mjs in %s: %w", runtime, err)
 	}
 	return json.Unmarshal(out, answer)
 }
