@@ -29,7 +29,7 @@ type figure struct {
 	aside bool
 	// binding figures are left out of a quick run that does not name them.
 	binding bool
-	run   func(*bench) (outcome, error)
+	run     func(*bench) (outcome, error)
 }
 
 var figures = []figure{
