@@ -14,6 +14,7 @@ const { KnockerSqlite } = await import(process.env.KNOCKER_MODULE ?? "../../bind
 
 const SECRET = "whsec_benchmarks_0123456789abcdef";
 const BODY_BYTES = 2048;
+const RESOLUTION_MS = 1;
 
 /** A webhook with a random identity, signed as Stripe does. */
 function request(now, secret = SECRET) {
@@ -93,12 +94,13 @@ const ways = {
     await closedLoop(inbox, callers, requests(1536), 60);
     const all = requests(15_000 * seconds);
     const working = inbox.runWorker({ concurrency: 4, stopTimeoutS: 60 });
-    const delay = monitorEventLoopDelay({ resolution: 1 });
+    const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
     delay.enable();
     const run = await closedLoop(inbox, callers, all, seconds);
     delay.disable();
-    const ms = (percent) => delay.percentile(percent) / 1e6;
-    const figures = { p50_ms: ms(50), p99_ms: ms(99), max_ms: delay.max / 1e6, handled };
+    // It records the time between two of its timers, which an idle loop keeps RESOLUTION_MS apart.
+    const late = (nanoseconds) => Math.max(nanoseconds / 1e6 - RESOLUTION_MS, 0);
+    const figures = { p50_ms: late(delay.percentile(50)), p99_ms: late(delay.percentile(99)), max_ms: late(delay.max), handled };
     inbox.stop();
     await working;
     return { ...run, ...figures };
