@@ -19,7 +19,7 @@ capi_library := libknocker.so
 capi_link   = -s -w -extldflags '-Wl,--version-script=$(capi_root)/capi/libknocker.map -Wl,-z,nodelete -Wl,-soname,libknocker.so'
 endif
 
-.PHONY: lib lib-testpanic check-lib test-c record-abi
+.PHONY: lib lib-testpanic check-lib test-c record-abi extension-test
 
 lib: ## build build/libknocker.so (.dylib on macOS) and build/knocker.h
 	@mkdir -p $(BUILD)
@@ -42,3 +42,6 @@ test-c: lib lib-testpanic ## run the C programs in capi/test under AddressSaniti
 
 record-abi: ## record what the methods take and answer as released; fails where callers would break
 	@$(GO) test -count=1 -tags "$(GO_TAGS)" ./capi -run '^TestReleasedMethods$$' -record-shapes
+
+extension-test: lib ## test the library as a SQLite extension: the sqlite3 command line, Python
+	@python3 scripts/extension_test.py $(BUILD)/$(capi_library)

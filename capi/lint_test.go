@@ -44,8 +44,8 @@ func TestEveryExportIsGuarded(t *testing.T) {
 				continue
 			}
 			exports++
-			if guard := onlyCall(f.Body); guard != "guarded" && guard != "silently" {
-				t.Errorf("%s: %s does more than one call of guarded or silently", path, f.Name)
+			if guard := onlyCall(f.Body); !strings.HasPrefix(guard, "guarded") && guard != "silently" {
+				t.Errorf("%s: %s does more than one call of a guarded function or silently", path, f.Name)
 			}
 		}
 	}

@@ -20,6 +20,8 @@ type engine struct {
 	routines sqlite.Routines
 	file     *filelock.File
 
+	host *sqlite.Conn // set: no file of its own, all runs on this connection; see Attach
+
 	gate     *sqlite.Gate
 	receipts *sqlite.Conn // synchronous=FULL: receipts and operator actions
 	handlers *sqlite.Conn // guarded; NORMAL until a worker asks for FULL
@@ -197,6 +199,9 @@ func (e *engine) receiptsConn() *sqlite.Conn { return e.receipts }
 func (e *engine) handlersConn() *sqlite.Conn { return e.handlers }
 
 func (e *engine) transact(ctx context.Context, on func(*engine) *sqlite.Conn, f func(c *sqlite.Conn) error) (err error) {
+	if e.host != nil {
+		return e.hosted(f)
+	}
 	start, timeout := time.Now(), e.options.BusyTimeout
 	if err := e.gate.Wait(ctx, sqlite.NewWaiter(sqlite.Transactions, 0, homeOf(ctx)), timeout); err != nil {
 		return fromGate(err)
@@ -237,6 +242,9 @@ func (e *engine) transaction(c *sqlite.Conn, timeout time.Duration, f func(c *sq
 func (e *engine) read(f func(c *sqlite.Conn) error) error {
 	if err := e.usable(); err != nil {
 		return err
+	}
+	if e.host != nil {
+		return fromSQLite(f(e.host))
 	}
 	c, err := e.readers.get()
 	if err != nil {

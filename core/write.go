@@ -86,6 +86,11 @@ type placed struct {
 // nothing of use has been written; guilty is the member whose statement it was,
 // nil where it was nobody's.
 func write(c *sqlite.Conn, ids sequences, receipts []*receipt) (guilty *receipt, err error) {
+	return writeReceipts(c, ids, receipts, true)
+}
+
+// writeReceipts is write with the commit left to the caller where it wants that.
+func writeReceipts(c *sqlite.Conn, ids sequences, receipts []*receipt, commit bool) (guilty *receipt, err error) {
 	w := &writing{c: c, b: c.NewBatch(), ids: ids}
 	defer w.b.Close()
 	asked := map[int64]bool{} // an endpoint is asked for once a batch
@@ -96,7 +101,9 @@ func write(c *sqlite.Conn, ids sequences, receipts []*receipt) (guilty *receipt,
 		}
 		w.addReceipt(r)
 	}
-	w.add(nil, store.MayEnd, "COMMIT")
+	if commit {
+		w.add(nil, store.MayEnd, "COMMIT")
+	}
 	if err := w.run(); err != nil {
 		return w.owner(), err
 	}

@@ -58,11 +58,15 @@ const char *knocker_missing_routine(const sqlite3_api_routines *sqlite3_api) {
 	NEED(free, 3008000);
 	NEED(get_autocommit, 3008000);
 	NEED(last_insert_rowid, 3008000);
+	NEED(next_stmt, 3008000);
 	NEED(open_v2, 3008000);
 	NEED(progress_handler, 3008000);
 	NEED(reset, 3008000);
 	NEED(set_authorizer, 3008000);
+	NEED(set_last_insert_rowid, 3018000);
 	NEED(step, 3008000);
+	NEED(stmt_busy, 3008000);
+	NEED(stmt_readonly, 3008000);
 	NEED(wal_checkpoint_v2, 3008000);
 	NEED(wal_hook, 3008000);
 	NEED(close_v2, 3008000);
@@ -129,6 +133,9 @@ static int out_message(knocker_connection *c, int code, const char *message) {
 /* Keeps the code and the message of what has just failed. */
 static int out_error(knocker_connection *c, int code) {
 	const sqlite3_api_routines *sqlite3_api = c->api;
+	/* A host's connection may answer with primary codes alone. */
+	int extended = c->db ? sqlite3_extended_errcode(c->db) : code;
+	if ((extended & 0xff) == code) code = extended;
 	return out_message(c, code, c->db ? sqlite3_errmsg(c->db) : "out of memory");
 }
 

@@ -63,6 +63,15 @@ knocker_connection *knocker_connection_open(const sqlite3_api_routines *api, con
                                             const char *vfs);
 void knocker_connection_close(knocker_connection *c);
 
+/* Uses a connection of the host's, without changing a setting of it, and leaves
+ * it again, without closing it. */
+knocker_connection *knocker_connection_attach(const sqlite3_api_routines *api, sqlite3 *db);
+void knocker_connection_detach(knocker_connection *c);
+/* 1 while a statement that writes is running. */
+int knocker_write_runs(knocker_connection *c);
+int64_t knocker_last_rowid(knocker_connection *c);
+void knocker_set_last_rowid(knocker_connection *c, int64_t id);
+
 /* Waits for locks until `deadline` in short steps. */
 void knocker_set_busy_deadline(knocker_connection *c, int64_t timeout_ns);
 void knocker_set_expired(knocker_connection *c, int expired);

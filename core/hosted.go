@@ -1,0 +1,179 @@
+package core
+
+import (
+	"context"
+
+	"github.com/knocker-dev/knocker/core/provider"
+	"github.com/knocker-dev/knocker/core/sqlite"
+	"github.com/knocker-dev/knocker/core/store"
+)
+
+// Hosted runs the inbox's rules on a connection of the host's, in its
+// transaction where one is open. It keeps nothing between calls, starts no
+// goroutine and waits for locks as the host's connection is set up to.
+type Hosted struct{ e *engine }
+
+// Attach makes a Hosted for one call. queueName and maxAttempts are the call's;
+// "" and 0 are the core's defaults.
+func Attach(c *sqlite.Conn, queueName string, maxAttempts int) (*Hosted, error) {
+	options, err := Options{QueueName: queueName, Retry: RetryPolicy{MaxAttempts: maxAttempts}}.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	e := &engine{host: c, options: options}
+	e.endpoints.init()
+	return &Hosted{e}, nil
+}
+
+// hosted runs f in a transaction of its own, or in a savepoint of the host's.
+func (e *engine) hosted(f func(c *sqlite.Conn) error) error {
+	return e.inHost(func(c *sqlite.Conn) error {
+		if err := hostSchema(c); err != nil {
+			return err
+		}
+		return f(c)
+	})
+}
+
+func (e *engine) inHost(f func(c *sqlite.Conn) error) (err error) {
+	c := e.host
+	if c.WriteRuns() {
+		return fail(CodeInvalidArgument, "the function can't run inside a statement that writes: call it alone, as the only expression of a SELECT")
+	}
+	begin, end, undo := "BEGIN IMMEDIATE", "COMMIT", []string{"ROLLBACK"}
+	if c.InTransaction() {
+		begin, end, undo = "SAVEPOINT knocker_call", "RELEASE knocker_call", []string{"ROLLBACK TO knocker_call", "RELEASE knocker_call"}
+	}
+	last := c.LastInsertID()
+	defer c.SetLastInsertID(last)
+	if _, err := c.Exec(begin); err != nil {
+		return fromSQLite(err)
+	}
+	done := false
+	defer func() {
+		for _, sql := range undo {
+			if !done && c.InTransaction() {
+				_, _ = c.Exec(sql)
+			}
+		}
+	}()
+	if err = f(c); err == nil {
+		_, err = c.Exec(end)
+	}
+	done = err == nil
+	return fromSQLite(err)
+}
+
+// hostSchema refuses a file without the inbox's present tables.
+func hostSchema(c *sqlite.Conn) error {
+	state, _, err := store.Inspect(c)
+	switch {
+	case err != nil:
+		return fromSQLite(err)
+	case state == store.Empty:
+		return fail(CodeSchemaMissing, "the file has no inbox yet: SELECT knocker_bootstrap()")
+	case state == store.Foreign || state == store.Older:
+		return fail(CodeMigrationNeeded, "")
+	case state == store.TooNew:
+		return fail(CodeSchemaTooNew, "")
+	}
+	return nil
+}
+
+// Bootstrap makes the inbox's tables where they are missing.
+func (h *Hosted) Bootstrap() error {
+	return h.e.inHost(func(c *sqlite.Conn) error {
+		state, _, err := store.Inspect(c)
+		if err == nil {
+			err = h.e.refuseState(state)
+		}
+		if err != nil || state == store.Current {
+			return err
+		}
+		return store.Bootstrap(c)
+	})
+}
+
+// AddEndpoint adds the endpoint, or brings the one of this name up to date.
+// Secrets are given with each call of Receive.
+func (h *Hosted) AddEndpoint(name, path, providerName string, enabled bool) (int64, error) {
+	s, err := h.e.prepareEndpoint(EndpointParams{Name: name, Path: path, Disabled: !enabled})
+	if err != nil {
+		return 0, err
+	}
+	if providerName != "" {
+		if s.Provider, err = knownProvider(name, providerName); err != nil {
+			return 0, err
+		}
+	}
+	err = h.e.saveEndpoint(context.Background(), s, providerName == "")
+	return s.ID, err
+}
+
+// Receive verifies and stores one request. durable: it is on disk when the call
+// returns; in the host's transaction nothing is, before its commit.
+func (h *Hosted) Receive(p ReceiveParams) (out Result, durable bool, err error) {
+	e := h.e
+	if err := hostSchema(e.host); err != nil {
+		return out, false, err
+	}
+	r, err := e.prepareReceipt(&p)
+	if err != nil {
+		return out, false, err
+	}
+	if r.verdict.Discard {
+		return r.answer(0, nil, false), false, nil
+	}
+	if r.unproven() {
+		if full, err := e.full(r); err != nil || full {
+			return r.answer(0, nil, false), false, err
+		}
+	}
+	if err := r.pack(); err != nil {
+		return out, false, fromSQLite(err)
+	}
+	own := !e.host.InTransaction()
+	err = e.hosted(func(c *sqlite.Conn) error {
+		var ids sequences
+		if err := ids.read(c); err != nil {
+			return err
+		}
+		_, err := writeReceipts(c, ids, []*receipt{r}, false)
+		return err
+	})
+	if err != nil {
+		return out, false, err
+	}
+	return r.result, own && synchronous(e.host), nil
+}
+
+// full reports whether as many refused requests of the endpoint are stored as
+// may be. Nothing is pruned here to make room: that is an open inbox's task.
+func (e *engine) full(r *receipt) (bool, error) {
+	e.flood.mu.Lock()
+	defer e.flood.mu.Unlock()
+	if err := e.recount(); err != nil {
+		return false, err
+	}
+	n := e.flood.endpoints[r.endpoint.ID]
+	return n != nil && n.rows >= e.options.MaxOrphans || e.flood.bytes >= e.options.MaxOrphanBytes, nil
+}
+
+// synchronous reports whether a commit of the connection waits for the disk.
+func synchronous(c *sqlite.Conn) bool {
+	file, err := c.Query("SELECT 1 FROM pragma_database_list WHERE name = 'main' AND file <> ''")
+	if err != nil || !file.Next() {
+		return false
+	}
+	level, err := c.Query("PRAGMA main.synchronous")
+	return err == nil && level.Next() && level.Int(0) >= 2
+}
+
+// knownProvider is the provider's name as it is stored.
+func knownProvider(endpoint, name string) (string, error) {
+	def, ok := provider.Lookup(name)
+	if !ok {
+		return "", unknownProvider(endpoint, name)
+	}
+	return def.Name, nil
+}
