@@ -224,7 +224,7 @@ func (i *jsonInbox) Receive(request map[string]any, body []byte) (any, error) {
 	all := withSecrets(request)
 	all["home"] = home
 	return send(all, func(out []byte, in input) ([]byte, error) {
-		return receive(out, i.db, in, text(string(body)))
+		return received(out, i.db, in, text(string(body)))
 	})
 }
 

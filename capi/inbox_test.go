@@ -60,7 +60,7 @@ func mustCall(t *testing.T, db uint64, method, request string) []byte {
 // holdWriter opens a handler's transaction and returns how to end it.
 func holdWriter(t *testing.T, db uint64) (letGo func()) {
 	t.Helper()
-	if _, err := receive(nil, db, text(ingest), text("x")); err != nil {
+	if _, err := received(nil, db, text(ingest), text("x")); err != nil {
 		t.Fatal(err)
 	}
 	reply, err := openWorker(nil, db, text(`{}`))
@@ -230,7 +230,7 @@ func TestReleaseDuringCalls(t *testing.T) {
 		go func() {
 			defer all.Done()
 			for {
-				_, err := receive(nil, db, text(ingest), text("x"))
+				_, err := received(nil, db, text(ingest), text("x"))
 				if code := core.CodeOf(err); code == core.CodeClosed {
 					return
 				} else if code != "" {

@@ -15,11 +15,11 @@ func TestOperatorMethods(t *testing.T) {
 	mustCall(t, db, "add_endpoint", `{"name":"code","provider":"github","secrets":"s"}`)
 	for n := range 3 {
 		request := strings.TrimSuffix(ingest, "}") + fmt.Sprintf(`,"event_type":"invoice.%d","dedupe_key":"k%d","provider_delivery_id":"d%d"}`, n, n, n)
-		if _, err := receive(nil, db, text(request), text("body")); err != nil {
+		if _, err := received(nil, db, text(request), text("body")); err != nil {
 			t.Fatal(err)
 		}
 	}
-	refused, err := receive(nil, db, text(`{"endpoint":"code","headers":{"X-GitHub-Delivery":"g1","X-GitHub-Event":"push","X-Hub-Signature-256":"sha256=`+strings.Repeat("0", 64)+`"}}`), text("{}"))
+	refused, err := received(nil, db, text(`{"endpoint":"code","headers":{"X-GitHub-Delivery":"g1","X-GitHub-Event":"push","X-Hub-Signature-256":"sha256=`+strings.Repeat("0", 64)+`"}}`), text("{}"))
 	if err != nil || !strings.Contains(string(refused), `"status_code":401`) {
 		t.Fatal(string(refused), err)
 	}

@@ -7,20 +7,21 @@ import (
 	"github.com/knocker-dev/knocker/core"
 )
 
-func receive(out []byte, db uint64, request, body input) ([]byte, error) {
+// receive appends the reply, unless the receipt is pending: then answered gets it.
+func receive(out []byte, db uint64, request, body input, answered func(*core.Result, error)) (reply []byte, pending bool, err error) {
 	i, err := find[*inbox](db)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	params, err := receiveParams(request, body)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	result, err := i.core.Receive(background(), params)
-	if err != nil {
-		return nil, err
+	result, pending, err := i.core.ReceiveThen(background(), params, func(r core.Result, err error) { answered(&r, err) })
+	if err != nil || pending {
+		return nil, pending, err
 	}
-	return appendResult(out, &result), nil
+	return appendResult(out, &result), false, nil
 }
 
 func receiveParams(in, body input) (core.ReceiveParams, error) {

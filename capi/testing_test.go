@@ -47,7 +47,7 @@ func TestSignedRequestsAreAccepted(t *testing.T) {
 			}
 			incoming, _ := json.Marshal(map[string]any{"endpoint": c.provider, "method": signed.Method, "headers": signed.Headers,
 				"url": signed.URL, "query": signed.Query, "timeout_ms": 60000})
-			reply, err := receive(nil, db, text(string(incoming)), text(string(body)))
+			reply, err := received(nil, db, text(string(incoming)), text(string(body)))
 			if got := answer[abi.ReceiveReply](t, reply, err); got.StatusCode/100 != 2 || got.EventID == 0 {
 				t.Errorf("%s of %s", reply, incoming)
 			}

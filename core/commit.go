@@ -39,6 +39,42 @@ func (e *engine) storeReceipt(ctx context.Context, r *receipt, home uint64, dead
 	return r.err
 }
 
+// storeThen is storeReceipt without a goroutine that waits. Where it is pending,
+// done gets the outcome.
+func (e *engine) storeThen(r *receipt, home uint64, deadline time.Time, done func(Result, error)) (pending bool, err error) {
+	if err := e.usable(); err != nil {
+		return false, err
+	}
+	if err := r.pack(); err != nil {
+		return false, fromSQLite(err)
+	}
+	w := sqlite.NewWaiter(sqlite.Receives, 0, home)
+	w.Item, w.Size = r, int64(len(r.body)+len(r.headers)+len(r.query))
+	w.Then = func(err error) {
+		switch {
+		case err == nil:
+			safe.Go("receive", func() {
+				r.err = fail(CodeInternal, "") // until it is stored
+				defer func() { done(r.result, r.err) }()
+				e.lead(r, deadline)
+			})
+		case errors.Is(err, sqlite.ErrServed):
+			done(r.result, r.err)
+		default:
+			done(Result{}, fromGate(err))
+		}
+	}
+	granted, err := e.gate.WaitThen(w, time.Until(deadline))
+	switch {
+	case err != nil:
+		return false, fromGate(err)
+	case granted:
+		e.lead(r, deadline)
+		return false, r.err
+	}
+	return true, nil
+}
+
 // lead commits r and what waits behind it, and gives the writer up.
 func (e *engine) lead(r *receipt, deadline time.Time) {
 	batch := []*receipt{r}

@@ -44,6 +44,8 @@ type receipt struct {
 
 	rows packed
 
+	settled bool // nothing is to be stored
+
 	// Written by whoever commits the receipt.
 	at     placed
 	result Result
@@ -58,34 +60,58 @@ type receipt struct {
 // storage_error, cancelled (503), no_verifier, body_consumed, invalid_argument,
 // provider_mismatch (500), would_deadlock, closed.
 func (i *Inbox) Receive(ctx context.Context, p ReceiveParams) (Result, error) {
-	if err := i.usable(); err != nil {
-		return Result{}, err
+	r, deadline, err := i.verified(ctx, &p)
+	if err == nil && !r.settled {
+		err = i.e.storeReceipt(ctx, r, p.Home, deadline)
 	}
-	if err := ctx.Err(); err != nil {
-		return Result{}, fromGate(err)
-	}
-	if p.TimeoutMilliseconds < 0 {
-		return Result{}, fail(CodeInvalidArgument, "timeout_ms must be above 0")
-	}
-	start := time.Now()
-	r, err := i.e.prepareReceipt(&p)
 	if err != nil {
 		return Result{}, err
 	}
-	if r.verdict.Discard {
-		return r.answer(0, nil, false), nil
+	return r.result, nil
+}
+
+// ReceiveThen is Receive for a caller whose own thread can wait better than a
+// goroutine: either it answers at once, or it is pending and done gets the
+// outcome, on a goroutine that must not be kept. A pending receipt can't be
+// cancelled.
+func (i *Inbox) ReceiveThen(ctx context.Context, p ReceiveParams, done func(Result, error)) (result Result, pending bool, err error) {
+	r, deadline, err := i.verified(ctx, &p)
+	if err == nil && !r.settled {
+		pending, err = i.e.storeThen(r, p.Home, deadline, done)
 	}
-	if r.unproven() && !i.e.admitRejected(r) {
-		return i.e.refuseUnstored(r), nil
+	if err != nil || pending {
+		return Result{}, pending, err
+	}
+	return r.result, false, nil
+}
+
+// verified does what needs no writer, and says until when the receipt has to be
+// stored, unless it is settled without.
+func (i *Inbox) verified(ctx context.Context, p *ReceiveParams) (r *receipt, deadline time.Time, err error) {
+	if err := i.usable(); err != nil {
+		return nil, deadline, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, deadline, fromGate(err)
+	}
+	if p.TimeoutMilliseconds < 0 {
+		return nil, deadline, fail(CodeInvalidArgument, "timeout_ms must be above 0")
+	}
+	start := time.Now()
+	if r, err = i.e.prepareReceipt(p); err != nil {
+		return nil, deadline, err
+	}
+	switch {
+	case r.verdict.Discard:
+		r.result, r.settled = r.answer(0, nil, false), true
+	case r.unproven() && !i.e.admitRejected(r):
+		r.result, r.settled = i.e.refuseUnstored(r), true
 	}
 	timeout := i.e.options.ReceiveTimeout
 	if p.TimeoutMilliseconds > 0 {
 		timeout = time.Duration(p.TimeoutMilliseconds) * time.Millisecond
 	}
-	if err := i.e.storeReceipt(ctx, r, p.Home, start.Add(timeout)); err != nil {
-		return Result{}, err
-	}
-	return r.result, nil
+	return r, start.Add(timeout), nil
 }
 
 func (e *engine) prepareReceipt(p *ReceiveParams) (*receipt, error) {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"github.com/knocker-dev/knocker/core/safe"
 )
 
 // Lane is one of the two queues in front of the writer.
@@ -45,6 +47,9 @@ type Waiter struct {
 	Size int64
 	// Abandon, if it is not nil, ends the waiting with ErrAbandoned when closed.
 	Abandon <-chan struct{}
+	// Then, if it is not nil, gets the answer instead of Wait's caller; see
+	// WaitThen. It must not block, nor use the gate.
+	Then func(error)
 
 	lane    Lane
 	home    uint64 // holder's home, once it has the turn
@@ -52,6 +57,19 @@ type Waiter struct {
 	joins   bool   // can go on in the holder's open transaction
 	ready   chan error
 	waiting bool // still in its lane
+	timer   *time.Timer
+}
+
+// tell gives the waiter its answer, once.
+func (w *Waiter) tell(err error) {
+	if w.Then == nil {
+		w.ready <- err
+		return
+	}
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+	w.Then(err)
 }
 
 // ErrServed is not an error: a holder has done this waiter's work for it.
@@ -101,6 +119,42 @@ func (g *Gate) Wait(ctx context.Context, w *Waiter, timeout time.Duration) error
 	return g.await(ctx, w, timeout)
 }
 
+// WaitThen waits without a goroutine. True: w holds the gate and must Release
+// it. False without an error: w.Then will get the answer, under the gate's lock
+// where the turn is w's.
+func (g *Gate) WaitThen(w *Waiter, timeout time.Duration) (granted bool, err error) {
+	g.mu.Lock()
+	switch {
+	case g.closed != nil:
+		err = g.closed
+	case g.held && w.blocks != 0 && g.home == w.blocks:
+		err = ErrWouldDeadlock
+	case !g.held:
+		granted = true
+		g.held, g.home, g.served = true, w.home, w.lane
+	default:
+		w.waiting = true
+		w.timer = safe.AfterFunc("receive timeout", timeout, func() { g.giveUp(w) })
+		g.lanes[w.lane] = append(g.lanes[w.lane], w)
+	}
+	g.mu.Unlock()
+	if !granted && err == nil && g.onWait != nil {
+		g.onWait()
+	}
+	return granted, err
+}
+
+// giveUp ends the waiting of a w.Then that nobody has taken in time.
+func (g *Gate) giveUp(w *Waiter) {
+	g.mu.Lock()
+	left := w.waiting
+	g.remove(w)
+	g.mu.Unlock()
+	if left {
+		w.tell(ErrBusy)
+	}
+}
+
 func (g *Gate) await(ctx context.Context, w *Waiter, timeout time.Duration) error {
 	timer := time.NewTimer(timeout)
 	defer timer.Stop()
@@ -148,7 +202,7 @@ func (g *Gate) remove(w *Waiter) {
 // gate would wait for ever, so it learns at once.
 func (g *Gate) grant(w *Waiter) {
 	g.held, g.home, g.served = true, w.home, w.lane
-	w.ready <- nil
+	w.tell(nil)
 	if w.home != 0 {
 		g.expel(w.home)
 	}
@@ -160,7 +214,7 @@ func (g *Gate) expel(home uint64) {
 		for _, w := range g.lanes[i] {
 			if w.blocks == home {
 				w.waiting = false
-				w.ready <- ErrWouldDeadlock
+				w.tell(ErrWouldDeadlock)
 			} else {
 				kept = append(kept, w)
 			}
@@ -202,7 +256,7 @@ func (g *Gate) Take(count int, size int64, accept func(item any) bool) []*Waiter
 }
 
 // Served tells a taken waiter that its work is done; its Item says how.
-func (g *Gate) Served(w *Waiter) { w.ready <- ErrServed }
+func (g *Gate) Served(w *Waiter) { w.tell(ErrServed) }
 
 // Adopt changes the holder's home, when the turn goes from one user to another
 // without a release.
@@ -278,7 +332,7 @@ func (g *Gate) Close(err error) {
 	for i := range g.lanes {
 		for _, w := range g.lanes[i] {
 			w.waiting = false
-			w.ready <- err
+			w.tell(err)
 		}
 		g.lanes[i] = nil
 	}
