@@ -225,7 +225,7 @@ func TestKilledWorkerRunsEachEventOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if s.Events["handled"]+s.Events["dead"] >= events {
+		if s.JobsReady+s.JobsLater+s.JobsHeld == 0 {
 			break
 		}
 		if time.Now().After(end) {
