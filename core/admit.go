@@ -30,13 +30,13 @@ func (w *Worker) admit(c *sqlite.Conn, j queue.Job, rows *store.Rows, paused map
 	if event.Status == StatusHandled || event.Status == StatusIgnored {
 		return nil, queue.Cancel(c, j.ID)
 	}
-	if key := (queue.Key{ID: j.ID, WorkerID: w.id, Attempts: j.Attempts}); paused[rows.Int(16)] {
-		_, err := queue.Park(c, key, w.e.parkedQueue(rows.Int(16)))
+	if key := (queue.Key{ID: j.ID, WorkerID: w.id, Attempts: j.Attempts}); paused[rows.Int(eventEndpoint)] {
+		_, err := queue.Park(c, key, w.e.parkedQueue(rows.Int(eventEndpoint)))
 		return nil, err
 	}
 	endpoint := w.e.endpoints.get(event.Endpoint)
 	if endpoint == nil {
-		endpoint = w.e.newEndpointState(Endpoint{ID: rows.Int(16), Name: event.Endpoint})
+		endpoint = w.e.newEndpointState(Endpoint{ID: rows.Int(eventEndpoint), Name: event.Endpoint})
 	}
 	k := &claim{key: queue.Key{ID: j.ID, WorkerID: w.id, Attempts: j.Attempts}, eventID: p.event, deliveryID: p.delivery,
 		maxAttempts: j.MaxAttempts, endpoint: endpoint, handler: w.e.registry.find(w.options.Scope, event.Endpoint, event.EventType)}

@@ -38,6 +38,9 @@ func TestBodiesOfAllSizes(t *testing.T) {
 	inbox, ids := ingested(t, len(sizes), func(n int) []byte { return bytes.Repeat([]byte{byte('a' + n)}, sizes[n]) })
 	seen := map[int64]bool{}
 	err := inbox.Handle(core.HandlerParams{Endpoint: "hooks"}, func(_ context.Context, event *core.Event, _ *core.Tx) error {
+		if event.ExpungedAt != 0 || event.ReceivedAt == 0 {
+			t.Errorf("a handler sees an event erased at %d and received at %d", event.ExpungedAt, event.ReceivedAt)
+		}
 		for n, id := range ids {
 			if id == event.ID && event.Body != nil && bytes.Equal(event.Body, bytes.Repeat([]byte{byte('a' + n)}, sizes[n])) {
 				seen[id] = true

@@ -14,7 +14,7 @@ import (
 // and of a batch only its own slice.
 const eventSelect = `SELECT e.id, p.name, coalesce(e.event_type, ''), coalesce(e.provider_event_id, ''), coalesce(e.provider_delivery_id, ''),
 	coalesce(e.dedupe_key, ''), coalesce(d.id, 0), e.status, e.attempt_count, coalesce(d.method, e.method), coalesce(d.headers_json, '{}'),
-	coalesce(d.query_json, '{}'), e.received_at, coalesce(e.handled_at, 0), coalesce(e.last_error, ''), %s, coalesce(e.expunged_at, 0)
+	coalesce(d.query_json, '{}'), e.received_at, coalesce(e.handled_at, 0), coalesce(e.last_error, ''), %s, coalesce(e.expunged_at, 0), e.endpoint_id
 	FROM main.knocker_events e JOIN main.knocker_endpoints p ON p.id = e.endpoint_id
 	LEFT JOIN main.knocker_deliveries d ON d.id = %s
 	LEFT JOIN main.knocker_delivery_events l ON l.event_id = e.id AND l.delivery_id = d.id
@@ -27,11 +27,15 @@ var (
 	selectEventDelivery = fmt.Sprintf(eventSelect, eventBody, "?2")
 	selectEventNoBody   = fmt.Sprintf(eventSelect, "NULL", "e.delivery_id")
 
-	// selectClaimed is event ?1 for the worker that claims it, with the endpoint's
-	// id, delivery ?2 or its own, and a body of at most ?3 bytes.
-	selectClaimed = fmt.Sprintf(eventSelect, "CASE WHEN coalesce(l.body_length, d.body_bytes) <= ?3 THEN "+eventBody+" END, e.endpoint_id",
+	// selectClaimed is event ?1 for the worker that claims it, with delivery ?2 or
+	// its own, and a body of at most ?3 bytes.
+	selectClaimed = fmt.Sprintf(eventSelect, "CASE WHEN coalesce(l.body_length, d.body_bytes) <= ?3 THEN "+eventBody+" END",
 		"coalesce(?2, e.delivery_id)") + " WHERE e.id = ?1"
 )
+
+// eventEndpoint is the column of eventSelect that holds the endpoint's id, which
+// an Event does not show.
+const eventEndpoint = 17
 
 func scanEvent(r *store.Rows) Event {
 	ev := Event{ID: r.Int(0), Endpoint: r.Text(1), EventType: r.Text(2), ProviderEventID: r.Text(3), ProviderDeliveryID: r.Text(4), DedupeKey: r.Text(5),
