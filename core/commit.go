@@ -17,18 +17,27 @@ const (
 	maxBatchBytes    = 8 << 20
 )
 
-// storeReceipt returns once the receipt is on disk. Whoever gets the writer
-// first commits for all that wait behind it, so one fsync serves many.
-func (e *engine) storeReceipt(ctx context.Context, r *receipt, home uint64, deadline time.Time) error {
+// waiterFor packs a receipt and makes its place in the line for the writer.
+func (e *engine) waiterFor(r *receipt, home uint64) (*sqlite.Waiter, error) {
 	if err := e.usable(); err != nil {
-		return err
+		return nil, err
 	}
 	if err := r.pack(); err != nil {
-		return fromSQLite(err)
+		return nil, fromSQLite(err)
 	}
 	w := sqlite.NewWaiter(sqlite.Receives, 0, home)
 	w.Item, w.Size = r, int64(len(r.body)+len(r.headers)+len(r.query))
-	err := e.gate.Wait(ctx, w, time.Until(deadline))
+	return w, nil
+}
+
+// storeReceipt returns once the receipt is on disk. Whoever gets the writer
+// first commits for all that wait behind it, so one fsync serves many.
+func (e *engine) storeReceipt(ctx context.Context, r *receipt, home uint64, deadline time.Time) error {
+	w, err := e.waiterFor(r, home)
+	if err != nil {
+		return err
+	}
+	err = e.gate.Wait(ctx, w, time.Until(deadline))
 	switch {
 	case errors.Is(err, sqlite.ErrServed):
 		return r.err
@@ -42,14 +51,10 @@ func (e *engine) storeReceipt(ctx context.Context, r *receipt, home uint64, dead
 // storeThen is storeReceipt without a goroutine that waits. Where it is pending,
 // done gets the outcome.
 func (e *engine) storeThen(r *receipt, home uint64, deadline time.Time, done func(Result, error)) (pending bool, err error) {
-	if err := e.usable(); err != nil {
+	w, err := e.waiterFor(r, home)
+	if err != nil {
 		return false, err
 	}
-	if err := r.pack(); err != nil {
-		return false, fromSQLite(err)
-	}
-	w := sqlite.NewWaiter(sqlite.Receives, 0, home)
-	w.Item, w.Size = r, int64(len(r.body)+len(r.headers)+len(r.query))
 	w.Then = func(err error) {
 		switch {
 		case err == nil:
