@@ -1,8 +1,10 @@
 # Drives an inbox from Elixir. Requests are made and signed before the clock starts; prints one JSON object.
 #
-#     drive.exs receive DB PROCESSES SECONDS MAXIMUM   processes share one inbox: rows, seconds, errors, error
-#     drive.exs latency DB PROCESSES SECONDS           how late processes get a scheduler meanwhile, and without (µs)
-#     drive.exs memory DB CALLS                        the VM's own and the whole program's memory over CALLS calls (MB)
+#     drive.exs receive DB PROCESSES SECONDS MAXIMUM WARMUP   processes share one inbox: rows, seconds, errors, error
+#     drive.exs latency DB PROCESSES SECONDS WARMUP           how late processes get a scheduler meanwhile, and without (µs)
+#     drive.exs memory DB CALLS                               the VM's own and the whole program's memory over CALLS calls (MB)
+#
+# The first WARMUP requests don't count: by then the WAL has grown to its size.
 
 defmodule Drive do
   @endpoint "stripe"
@@ -11,14 +13,14 @@ defmodule Drive do
   # How many processes send requests while memory is measured.
   @callers 16
 
-  def main(["receive", path, processes, seconds, maximum]) do
-    inbox = open(path)
+  def main(["receive", path, processes, seconds, maximum, warmup]) do
+    inbox = open_warm(path, warmup)
     {rows, took, errors} = receive_for(inbox, String.to_integer(maximum), String.to_integer(processes), to_ms(seconds))
     %{"rows" => rows, "seconds" => took, "errors" => length(errors), "error" => List.first(errors) || ""}
   end
 
-  def main(["latency", path, processes, seconds]) do
-    inbox = open(path)
+  def main(["latency", path, processes, seconds, warmup]) do
+    inbox = open_warm(path, warmup)
     idle = latencies(to_ms("1"))
     ms = to_ms(seconds)
 
@@ -58,6 +60,13 @@ defmodule Drive do
   defp open(path) do
     inbox = KnockerSqlite.open!(path)
     KnockerSqlite.add_endpoint!(inbox, name: @endpoint, provider: "stripe", secrets: @secret)
+    inbox
+  end
+
+  defp open_warm(path, warmup) do
+    inbox = open(path)
+    warmup = String.to_integer(warmup)
+    {^warmup, _, []} = receive_for(inbox, warmup, 64, 60_000)
     inbox
   end
 

@@ -23,11 +23,11 @@ func receiveElixir(b *bench) (outcome, error) {
 		defer remove(path)
 		var run load.Run
 		maximum := strconv.Itoa(int(15000 * b.runLength().Seconds()))
-		if err := b.elixir(&run, "receive", path, "64", seconds(b.runLength()), maximum); err != nil {
+		if err := b.elixir(&run, "receive", path, "64", seconds(b.runLength()), maximum, strconv.Itoa(load.Warmup)); err != nil {
 			return err
 		}
 		s.add("elixir", run.Rate())
-		return checkReceived(path, run.Rows)
+		return checkReceived(path, load.Warmup+run.Rows)
 	}
 	if err := b.alternate(inElixir, b.ourRun(s, 64, 20000)); err != nil {
 		return outcome{}, err
@@ -52,7 +52,7 @@ func elixirLatency(b *bench) (outcome, error) {
 		}
 		Rows int
 	}
-	if err := b.elixir(&got, "latency", path, "64", seconds(b.runLength())); err != nil {
+	if err := b.elixir(&got, "latency", path, "64", seconds(b.runLength()), strconv.Itoa(load.Warmup)); err != nil {
 		return outcome{}, err
 	}
 	return outcome{ratio: got.Busy.P99 / 1000, runs: series{},
