@@ -36,6 +36,11 @@ char *knocker_open_json(const char *request, size_t request_length) {
     return goKnockerOpen((void *)request, request_length);
 }
 
+char *knocker_host_sqlite_json(const char *request, size_t request_length) {
+    RETURN_IF_FORKED;
+    return goKnockerHostSQLite((void *)request, request_length);
+}
+
 char *knocker_close_json(uint64_t db) {
     RETURN_IF_FORKED;
     return goKnockerClose(db);

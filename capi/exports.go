@@ -25,6 +25,13 @@ func goKnockerOpen(request unsafe.Pointer, length C.size_t) *C.char {
 	})
 }
 
+//export goKnockerHostSQLite
+func goKnockerHostSQLite(request unsafe.Pointer, length C.size_t) *C.char {
+	return guarded("host_sqlite", func(out []byte) ([]byte, error) {
+		return findHostSQLite(out, input{request, uint64(length)})
+	})
+}
+
 //export goKnockerClose
 func goKnockerClose(db C.uint64_t) *C.char {
 	return guarded("close", func(out []byte) ([]byte, error) {

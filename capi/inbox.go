@@ -60,9 +60,22 @@ func openCore(request *abi.OpenRequest, options core.Options) (*inbox, error) {
 	i := &inbox{core: opened, scope: request.HandlerScope, clock: clock, tickets: newTickets(), workers: map[uint64]*worker{}}
 	i.info = abi.OpenReply{
 		DB: newHandle(), Path: opened.Path(), Version: core.Version,
-		SQLiteVersion: core.SQLiteVersion(), SchemaVersion: opened.SchemaVersion(),
+		SQLiteVersion: opened.SQLiteVersion(), SchemaVersion: opened.SchemaVersion(), Engine: opened.Engine(),
 	}
 	return i, nil
+}
+
+// findHostSQLite takes the host's SQLite over, for the engine "host".
+func findHostSQLite(out []byte, in input) ([]byte, error) {
+	var request abi.HostSQLiteRequest
+	if err := in.decode(&request); err != nil {
+		return nil, err
+	}
+	version, err := core.FindHostSQLite(request.Library)
+	if err != nil {
+		return nil, err
+	}
+	return appendJSON(out, abi.HostSQLiteReply{SQLiteVersion: version}), nil
 }
 
 // closeInbox closes and waits. Tickets that are not being stored yet are
@@ -130,13 +143,11 @@ func coreOptions(o *abi.OpenOptions) (core.Options, error) {
 		RedactHeaders:          o.RedactHeaders,
 		Migrate:                o.Migrate,
 		JournalMode:            o.JournalMode,
+		Engine:                 o.Engine,
 		NoForeignKeys:          o.ForeignKeys != nil && !*o.ForeignKeys,
 		MaxTransaction:         seconds(o.MaxTransactionS),
 		Retry:                  retryPolicy(o.RetryFields),
 		AllowNetworkFileSystem: o.AllowNetworkFileSystem,
-	}
-	if o.Engine != "" && o.Engine != "embedded" {
-		return options, failure(core.CodeInvalidArgument, `Option "engine" must be "embedded", not %q.`, o.Engine)
 	}
 	if o.FileMode != nil {
 		mode, ok := abi.ParseFileMode(o.FileMode)

@@ -50,6 +50,13 @@ uint32_t knocker_abi_version(void);
  * The same file opened again in this process shares one engine. */
 char *knocker_open_json(const char *request, size_t request_length);
 
+/* Finds the host's own SQLite for the option "engine": "host", for hosts that
+ * can't load this library as an extension, which hands it over too:
+ * {"library"?: path} -> {"sqlite_version": text}. The library is one that the
+ * process has loaded and that contains SQLite or depends on it; left out, the
+ * program itself. Does nothing where an SQLite has been handed over already. */
+char *knocker_host_sqlite_json(const char *request, size_t request_length);
+
 /* Closes an inbox and waits for its running calls; steps of its workers are
  * rolled back. Closing twice is the error "closed". */
 char *knocker_close_json(uint64_t db);

@@ -32,6 +32,7 @@ const releasedShapes = "schema/released.json"
 var documents = sync.OnceValues(func() (map[string][]byte, error) {
 	list := []schema.Method{
 		{Name: "open", Request: reflect.TypeFor[abi.OpenRequest](), Reply: reflect.TypeFor[abi.OpenReply]()},
+		{Name: "host_sqlite", Request: reflect.TypeFor[abi.HostSQLiteRequest](), Reply: reflect.TypeFor[abi.HostSQLiteReply]()},
 		{Name: "receive", Request: reflect.TypeFor[abi.ReceiveRequest](), Reply: reflect.TypeFor[abi.ReceiveReply]()},
 		{Name: "receive_start", Request: reflect.TypeFor[abi.ReceiveRequest](), Reply: reflect.TypeFor[abi.TicketReply]()},
 		{Name: "receive_poll", Request: reflect.TypeFor[abi.PollRequest]()},

@@ -41,11 +41,13 @@ func (i *Inbox) Backup(_ context.Context, path string) error {
 
 func (e *engine) backupTo(path string) error {
 	// Made here, because SQLite would make it readable for others at first.
-	file, err := filelock.Prepare(path, filelock.Options{FileMode: e.options.FileMode, AllowNetwork: true})
+	file, err := prepareFile(e.routines, path, filelock.Options{FileMode: e.options.FileMode, AllowNetwork: true})
 	if err != nil {
-		return fromFileLock(err)
+		return err
 	}
-	defer file.Release()
+	if file != nil {
+		defer file.Release()
+	}
 	to, err := sqlite.Open(e.routines, path, sqlite.OpenReadWrite, e.options.VFS)
 	if err != nil {
 		return err

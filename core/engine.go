@@ -18,7 +18,7 @@ type engine struct {
 	path     string
 	options  Options
 	routines sqlite.Routines
-	file     *filelock.File
+	file     *filelock.File // nil with a host's SQLite
 
 	host *sqlite.Conn // set: no file of its own, all runs on this connection; see Attach
 

@@ -109,7 +109,7 @@ var Codes = []CodeInfo{
 	{CodeMigrationNeeded, "The file has an older layout. Open it with migrate=auto, or migrate it first.", 500, false},
 	{CodeFileInUse, "Another copy of SQLite has this file open in this process, and here the two can't protect it from each other.", 500, false},
 	{CodeNetworkFileSystem, "The file is on a network or shared file system, where SQLite's locks can't be relied on.", 500, false},
-	{CodeDriverUnavailable, "The embedded SQLite can't be used in this build.", 500, false},
+	{CodeDriverUnavailable, "The SQLite that the inbox is to run on can't be used.", 500, false},
 	{CodeUnsupportedPlatform, "The library can't run on this platform.", 500, false},
 	{CodeUnknownMethod, "No method has this name.", 500, false},
 	{CodeForked, "The library was loaded before fork() and can't be used in the child. Open the inbox after the fork.", 500, false},

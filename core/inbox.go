@@ -64,6 +64,12 @@ func (i *Inbox) SchemaVersion() (version int) {
 	return version
 }
 
+// Engine is which SQLite works on the file: "embedded" or "host".
+func (i *Inbox) Engine() string { return i.e.options.Engine }
+
+// SQLiteVersion is the version of the SQLite that works on the file.
+func (i *Inbox) SQLiteVersion() string { return i.e.routines.Version() }
+
 // SQLiteVersion is the version of the embedded SQLite.
 func SQLiteVersion() string {
 	r, err := sqlite.Embedded()
@@ -71,6 +77,19 @@ func SQLiteVersion() string {
 		return ""
 	}
 	return r.Version()
+}
+
+// FindHostSQLite takes over, for inboxes with the engine "host", the SQLite of a
+// shared library that the process has loaded, or of one that it depends on; "" is
+// the program itself. It does nothing where the host has handed one over, as it
+// does by loading this library as an extension. The answer is the version of the
+// host's SQLite; the error is driver_unavailable.
+func FindHostSQLite(library string) (version string, err error) {
+	r, err := sqlite.FindHost(library)
+	if err != nil {
+		return "", fromSQLite(err)
+	}
+	return r.Version(), nil
 }
 
 func (i *Inbox) usable() error {

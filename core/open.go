@@ -31,7 +31,7 @@ func resolve(path string) (string, error) {
 }
 
 func openEngine(path string, options Options) (*engine, error) {
-	routines, err := sqlite.Embedded()
+	routines, err := engineRoutines(options.Engine)
 	if err != nil {
 		return nil, fromSQLite(err)
 	}
@@ -40,9 +40,8 @@ func openEngine(path string, options Options) (*engine, error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return nil, fail(CodeCannotOpen, "%s is a directory, not a database file", path)
 	}
-	e.file, err = filelock.Prepare(path, filelock.Options{FileMode: options.FileMode, AllowNetwork: options.AllowNetworkFileSystem})
-	if err != nil {
-		return nil, fromFileLock(err)
+	if e.file, err = prepareFile(routines, path, filelock.Options{FileMode: options.FileMode, AllowNetwork: options.AllowNetworkFileSystem}); err != nil {
+		return nil, err
 	}
 	if err := e.connect(); err != nil {
 		e.disconnect()
@@ -55,6 +54,29 @@ func openEngine(path string, options Options) (*engine, error) {
 	e.background("checkpoint", e.checkpointLoop)
 	e.background("file lock watch", e.watchFile)
 	return e, nil
+}
+
+func engineRoutines(engine string) (sqlite.Routines, error) {
+	if engine == "host" {
+		return sqlite.Host()
+	}
+	return sqlite.Embedded()
+}
+
+// prepareFile makes the file where it is missing. The answer is nil for a
+// host's SQLite: it locks the file in its own way.
+func prepareFile(r sqlite.Routines, path string, options filelock.Options) (*filelock.File, error) {
+	if r.IsHost() {
+		if err := filelock.Create(path, options); err != nil {
+			return nil, fromFileLock(err)
+		}
+		return nil, nil
+	}
+	file, err := filelock.Prepare(path, options)
+	if err != nil {
+		return nil, fromFileLock(err)
+	}
+	return file, nil
 }
 
 func (e *engine) connect() error {

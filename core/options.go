@@ -4,7 +4,10 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"reflect"
+	"runtime"
 	"time"
+
+	"github.com/knocker-dev/knocker/core/sqlite"
 )
 
 // Options configures an inbox. The zero value is ready to use.
@@ -21,10 +24,14 @@ type Options struct {
 	FileMode           fs.FileMode   // of a new file. Defaults to 0600.
 	Migrate            string        // "auto" (default) or "never"
 	JournalMode        string        // "wal" (default), or "keep" for the file's own
-	NoForeignKeys      bool          // turns PRAGMA foreign_keys off
-	MaxTransaction     time.Duration // of a handler. Defaults to 3 s.
-	Retry              RetryPolicy
-	Source             Source // clock and randomness; zero fields are the real ones
+	// Engine is the SQLite that works on the file: "embedded", or "host" for the
+	// one that the host has handed over. Defaults to "embedded" where that is
+	// safe beside the host's; else to "host" once there is one.
+	Engine         string
+	NoForeignKeys  bool          // turns PRAGMA foreign_keys off
+	MaxTransaction time.Duration // of a handler. Defaults to 3 s.
+	Retry          RetryPolicy
+	Source         Source // clock and randomness; zero fields are the real ones
 
 	// AllowNetworkFileSystem opens files on NFS, SMB, 9p and FUSE all the same.
 	AllowNetworkFileSystem bool
@@ -59,6 +66,9 @@ func (o Options) withDefaults() (Options, error) {
 	orDefault(&o.FileMode, 0o600)
 	orDefault(&o.Migrate, "auto")
 	orDefault(&o.JournalMode, "wal")
+	if o.Engine == "" {
+		o.Engine = defaultEngine(runtime.GOOS)
+	}
 	orDefault(&o.MaxTransaction, 3*time.Second)
 	o.Source.settable = o.Source.Now != nil
 	if !o.Source.settable {
@@ -74,6 +84,9 @@ func (o Options) withDefaults() (Options, error) {
 	if err := oneOf("migrate", o.Migrate, "auto", "never"); err != nil {
 		return o, err
 	}
+	if err := oneOf("engine", o.Engine, "embedded", "host"); err != nil {
+		return o, err
+	}
 	if err := oneOf("journal_mode", o.JournalMode, "wal", "keep"); err != nil {
 		return o, err
 	}
@@ -85,6 +98,15 @@ func (o Options) withDefaults() (Options, error) {
 		}
 	}
 	return o, nil
+}
+
+// defaultEngine is the host's where the locks of two SQLites are not known to
+// exclude each other, and one has been handed over.
+func defaultEngine(system string) string {
+	if system == "darwin" && sqlite.HasHost() {
+		return "host"
+	}
+	return "embedded"
 }
 
 func oneOf(name, value string, allowed ...string) error {
@@ -101,7 +123,7 @@ var optionNames = map[string]string{
 	"QueueName": "queue_name", "BusyTimeout": "busy_timeout_ms", "ReceiveTimeout": "receive_timeout_ms", "MaxBodyBytes": "max_body_bytes",
 	"MaxOrphans": "max_orphans", "MaxOrphanBytes": "max_orphan_bytes", "MaxOrphanBodyBytes": "max_orphan_body_bytes",
 	"MaxOrphansPerSec": "max_orphans_per_s", "RedactHeaders": "redact_headers", "FileMode": "file_mode", "Migrate": "migrate",
-	"JournalMode": "journal_mode", "NoForeignKeys": "foreign_keys", "MaxTransaction": "max_transaction_s",
+	"JournalMode": "journal_mode", "Engine": "engine", "NoForeignKeys": "foreign_keys", "MaxTransaction": "max_transaction_s",
 	"Retry": "max_attempts or backoff", "AllowNetworkFileSystem": "allow_network_file_system", "VFS": "vfs",
 }
 

@@ -14,7 +14,7 @@ const watchInterval = time.Second
 // process has come to a file where the locks of the two don't exclude each
 // other. Most systems need no watch: see docs/two-sqlites.md.
 func (e *engine) watchFile() {
-	if e.file.Mode != filelock.Classic {
+	if e.file == nil || e.file.Mode != filelock.Classic {
 		return
 	}
 	ticker := time.NewTicker(watchInterval)

@@ -85,7 +85,7 @@ var (
 	ErrFileInUseByOtherSQLite = &Error{Code: "file_in_use_by_other_sqlite"}
 	// The file is on a network or shared file system, where SQLite's locks can't be relied on.
 	ErrNetworkFileSystem = &Error{Code: "network_file_system"}
-	// The embedded SQLite can't be used in this build.
+	// The SQLite that the inbox is to run on can't be used.
 	ErrDriverUnavailable = &Error{Code: "driver_unavailable"}
 	// The library can't run on this platform.
 	ErrUnsupportedPlatform = &Error{Code: "unsupported_platform"}

@@ -162,7 +162,7 @@ func TestOptionsAreComplete(t *testing.T) {
 	retry := knockersqlite.RetryPolicy{MaxAttempts: 1, BackoffInitial: time.Second, BackoffFactor: 1, BackoffMax: time.Second, NoBackoffJitter: true}
 	check(knockersqlite.CoreOptions(knockersqlite.Options{QueueName: "q", BusyTimeout: 1, ReceiveTimeout: 1, MaxBodyBytes: 1, MaxOrphans: 1, MaxOrphanBytes: 1,
 		MaxOrphanBodyBytes: 1, MaxOrphansPerSecond: 1, RedactHeaders: []string{"x"}, FileMode: 1, Migrate: "never", JournalMode: "keep", NoForeignKeys: true,
-		MaxTransaction: 1, Retry: retry, AllowNetworkFileSystem: true, Now: time.Now}), "VFS")
+		MaxTransaction: 1, Retry: retry, AllowNetworkFileSystem: true, Now: time.Now}), "VFS", "Engine") // a Go program has one SQLite anyway
 	check(knockersqlite.CoreWorkerOptions(knockersqlite.WorkerOptions{Concurrency: 1, Lease: 1, WorkerID: "w", Endpoints: []string{"x"}, StopTimeout: 1,
 		HandlerSynchronous: "full", HandlerTimeout: 1}), "Scope")
 	check(knockersqlite.CoreEndpoint(knockersqlite.AddEndpointParams{Name: "n", Path: "p", Provider: "p", Secrets: "s", ProviderOptions: map[string]any{"a": 1},

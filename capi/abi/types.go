@@ -90,6 +90,17 @@ type OpenReply struct {
 	Version       string `json:"version"`
 	SQLiteVersion string `json:"sqlite_version"`
 	SchemaVersion int    `json:"schema_version"`
+	Engine        string `json:"engine"` // "embedded" or "host": whose SQLite works on the file
+}
+
+// HostSQLiteRequest says where the host's SQLite is.
+type HostSQLiteRequest struct {
+	Library string `json:"library"` // the path of a shared library that the process has loaded; left out, the program itself
+}
+
+// HostSQLiteReply is the host's SQLite.
+type HostSQLiteReply struct {
+	SQLiteVersion string `json:"sqlite_version"`
 }
 
 // ReceiveRequest is one HTTP request; the body travels beside it.

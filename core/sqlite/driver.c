@@ -49,6 +49,7 @@ const char *knocker_missing_routine(const sqlite3_api_routines *sqlite3_api) {
 	NEED(column_text, 3008000);
 	NEED(column_type, 3008000);
 	NEED(db_config, 3024000);
+	NEED(db_mutex, 3008000);
 	NEED(db_status, 3008000);
 	NEED(errmsg, 3008000);
 	NEED(exec, 3008000);

@@ -30,7 +30,10 @@ import (
 const minimumVersion = 3038000
 
 // Routines is a table of SQLite's functions: the embedded copy's, or a host's.
-type Routines struct{ table *C.sqlite3_api_routines }
+type Routines struct {
+	table *C.sqlite3_api_routines
+	host  bool // not the embedded one
+}
 
 var embedded = sync.OnceValues(func() (Routines, error) {
 	return checkRoutines(C.knocker_embedded_routines())
@@ -38,11 +41,6 @@ var embedded = sync.OnceValues(func() (Routines, error) {
 
 // Embedded returns the table of the SQLite that is linked into the program.
 func Embedded() (Routines, error) { return embedded() }
-
-// HostRoutines wraps the table that a host's SQLite handed to the extension.
-func HostRoutines(table unsafe.Pointer) (Routines, error) {
-	return checkRoutines((*C.sqlite3_api_routines)(table))
-}
 
 func checkRoutines(table *C.sqlite3_api_routines) (Routines, error) {
 	if table == nil {
@@ -54,7 +52,7 @@ func checkRoutines(table *C.sqlite3_api_routines) (Routines, error) {
 	if missing := C.knocker_missing_routine(table); missing != nil {
 		return Routines{}, &Error{Unavailable: true, Message: "this SQLite lacks the routine " + C.GoString(missing)}
 	}
-	return Routines{table}, nil
+	return Routines{table: table}, nil
 }
 
 // Version is SQLite's version text.
@@ -62,8 +60,15 @@ func (r Routines) Version() string { return C.GoString(C.knocker_library_version
 
 // Flags for Open.
 const (
-	OpenReadWrite = C.SQLITE_OPEN_READWRITE | C.SQLITE_OPEN_NOMUTEX
+	OpenReadWrite = C.SQLITE_OPEN_READWRITE
 	OpenCreate    = C.SQLITE_OPEN_CREATE
+)
+
+// A host may have set its SQLite up for threads in any way, and to share caches
+// between connections: so ours have a lock and a cache of their own there.
+const (
+	embeddedFlags = C.SQLITE_OPEN_NOMUTEX
+	hostFlags     = C.SQLITE_OPEN_FULLMUTEX | C.SQLITE_OPEN_PRIVATECACHE
 )
 
 // Conn is one connection. One goroutine uses it at a time, but for SetExpired.
@@ -94,6 +99,10 @@ func Open(r Routines, path string, flags int, vfs string) (*Conn, error) {
 		cvfs = C.CString(vfs)
 		defer C.free(unsafe.Pointer(cvfs))
 	}
+	flags |= embeddedFlags
+	if r.host {
+		flags ^= embeddedFlags | hostFlags
+	}
 	c := C.knocker_connection_open(r.table, cpath, C.int(flags), cvfs)
 	if c == nil {
 		return nil, &Error{Code: C.SQLITE_NOMEM, Message: "out of memory"}
@@ -103,6 +112,10 @@ func Open(r Routines, path string, flags int, vfs string) (*Conn, error) {
 		err := conn.lastError()
 		conn.Close()
 		return nil, err
+	}
+	if r.host && C.knocker_connection_locks(c) == 0 {
+		conn.Close()
+		return nil, unfit("it runs in single-thread mode (SQLITE_CONFIG_SINGLETHREAD)")
 	}
 	return conn, nil
 }

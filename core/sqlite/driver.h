@@ -53,6 +53,16 @@ typedef struct knocker_connection {
 /* The embedded SQLite's table, or NULL where it was built without one. */
 const sqlite3_api_routines *knocker_embedded_routines(void);
 
+/* The table of the SQLite in a shared library that the process has loaded, NULL
+ * for the program; else NULL, and *problem says why. One call at a time. */
+const sqlite3_api_routines *knocker_mapped_routines(const char *library, const char **problem);
+/* Keeps the library that the table belongs to from being unloaded. */
+void knocker_keep_loaded(const sqlite3_api_routines *api);
+/* 1 if that SQLite can be used from several threads. */
+int knocker_has_threads(const sqlite3_api_routines *api);
+/* 1 if the connection has the lock that it was opened with. */
+int knocker_connection_locks(knocker_connection *c);
+
 /* The name of a routine that the table lacks, or NULL when it has all. */
 const char *knocker_missing_routine(const sqlite3_api_routines *api);
 int knocker_library_version(const sqlite3_api_routines *api);

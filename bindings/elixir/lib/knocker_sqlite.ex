@@ -70,6 +70,7 @@ defmodule KnockerSqlite do
   Options, of the file's engine: `queue_name`, `busy_timeout_ms` (5,000), `receive_timeout_ms` (2,500),
   `max_body_bytes` (25 MiB), `max_orphans`, `max_orphan_bytes`, `max_orphan_body_bytes`, `max_orphans_per_s`,
   `redact_headers`, `file_mode`, `migrate` (`"auto"` or `"never"`), `journal_mode`, `foreign_keys`,
+  `engine` (`"embedded"`, or `"host"` for the SQLite that has loaded the library as an extension),
   `max_transaction_s` (3), `max_attempts` (12), `backoff_initial_s` (1), `backoff_factor` (3), `backoff_max_s`
   (3,600), `backoff_jitter`, `allow_network_file_system`, and for tests `clock: [now_s: n]`. Also `name`, `endpoints`,
   `handlers` and `worker` as for `start_link/1`.

@@ -42,7 +42,7 @@ export const ERRORS = {
   migration_needed: { http_status: 500, retryable: false, message: "The file has an older layout. Open it with migrate=auto, or migrate it first." },
   file_in_use_by_other_sqlite: { http_status: 500, retryable: false, message: "Another copy of SQLite has this file open in this process, and here the two can't protect it from each other." },
   network_file_system: { http_status: 500, retryable: false, message: "The file is on a network or shared file system, where SQLite's locks can't be relied on." },
-  driver_unavailable: { http_status: 500, retryable: false, message: "The embedded SQLite can't be used in this build." },
+  driver_unavailable: { http_status: 500, retryable: false, message: "The SQLite that the inbox is to run on can't be used." },
   unsupported_platform: { http_status: 500, retryable: false, message: "The library can't run on this platform." },
   unknown_method: { http_status: 500, retryable: false, message: "No method has this name." },
   forked: { http_status: 500, retryable: false, message: "The library was loaded before fork() and can't be used in the child. Open the inbox after the fork." },

@@ -312,4 +312,6 @@ export interface InboxInfo {
   version: string;
   sqlite_version: string;
   schema_version: number;
+  /** Whose SQLite works on the file. */
+  engine: "embedded" | "host";
 }

@@ -56,8 +56,8 @@ export interface OpenOptions extends RetryOptions {
   fileMode?: number | string;
   /** Whether an older file is migrated. Defaults to `"auto"`. */
   migrate?: "auto" | "never";
-  /** Defaults to `"embedded"`. */
-  engine?: "embedded";
+  /** Whose SQLite works on the file: the library's, or the host's that has loaded it as an extension. Defaults to `"embedded"`. */
+  engine?: "embedded" | "host";
   /** `"keep"` runs in the file's own journal mode. Defaults to `"wal"`. */
   journalMode?: "wal" | "keep";
   /** Defaults to true. */

@@ -28,7 +28,7 @@ ALONE = {"sign", "providers"}
 ONLY_PLAIN = {"add_handler", "handle", "remove_handler", "set_clock", "stop"}
 #: Whose twins take **options, described once.
 SHORTENED = {"endpoint"}
-PROPERTIES = {"closed", "path", "schema_version", "sqlite_version", "version"}
+PROPERTIES = {"closed", "engine", "path", "schema_version", "sqlite_version", "version"}
 
 
 def library_methods() -> List[str]:

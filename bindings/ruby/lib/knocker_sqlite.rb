@@ -28,7 +28,8 @@ module KnockerSqlite
     #   max_orphans: (10,000), max_orphan_bytes: (256 MiB), max_orphan_body_bytes: (64 KiB), max_orphans_per_s: (20), redact_headers:
     #   (Array of names), file_mode: (0o600), migrate: ("auto" or "never"), journal_mode: ("wal" or "keep"), foreign_keys: (true),
     #   max_transaction_s: (3), allow_network_file_system: (false), max_attempts: (12), backoff_initial_s: (1), backoff_factor: (3),
-    #   backoff_max_s: (3,600), backoff_jitter: (true), engine: ("embedded"), clock: ({now_s: n}: a clock that is set, for tests)
+    #   backoff_max_s: (3,600), backoff_jitter: (true), engine: ("embedded", or "host"
+    #   for the SQLite that has loaded the library as an extension), clock: ({now_s: n}: a clock that is set, for tests)
     # @yieldparam inbox [Inbox]
     # @return [Inbox, Object] what the block answered, where there is one
     # @raise [Error] cannot_open, not_a_database, schema_too_new, open_options_conflict, unsupported_platform, forked, …

@@ -17,6 +17,9 @@ func Prepare(path string, _ Options) (*File, error) {
 	return &File{Path: path, Mode: Native}, nil
 }
 
+// Create does nothing here.
+func Create(string, Options) error { return nil }
+
 // Check finds nothing here.
 func (f *File) Check() error { return nil }
 

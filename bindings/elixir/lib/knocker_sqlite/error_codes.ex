@@ -44,7 +44,7 @@ defmodule KnockerSqlite.ErrorCodes do
   | `migration_needed` | 500 | no | The file has an older layout. Open it with migrate=auto, or migrate it first. |
   | `file_in_use_by_other_sqlite` | 500 | no | Another copy of SQLite has this file open in this process, and here the two can't protect it from each other. |
   | `network_file_system` | 500 | no | The file is on a network or shared file system, where SQLite's locks can't be relied on. |
-  | `driver_unavailable` | 500 | no | The embedded SQLite can't be used in this build. |
+  | `driver_unavailable` | 500 | no | The SQLite that the inbox is to run on can't be used. |
   | `unsupported_platform` | 500 | no | The library can't run on this platform. |
   | `unknown_method` | 500 | no | No method has this name. |
   | `forked` | 500 | no | The library was loaded before fork() and can't be used in the child. Open the inbox after the fork. |
@@ -303,7 +303,7 @@ defmodule KnockerSqlite.ErrorCodes do
     driver_unavailable: %{
       http_status: 500,
       retryable: false,
-      message: "The embedded SQLite can't be used in this build."
+      message: "The SQLite that the inbox is to run on can't be used."
     },
     unsupported_platform: %{
       http_status: 500,

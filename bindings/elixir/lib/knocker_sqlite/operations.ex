@@ -85,7 +85,7 @@ defmodule KnockerSqlite.Operations do
       @doc "Says step by step why a delivery was taken or refused. Options: `secrets`, `provider_options`, `provider`, `url`, `now_s`."
       operation explain_delivery(inbox, delivery_id :: integer(), options :: fields()) :: reply()
 
-      @doc "What the library says of the open file: `\"path\"`, `\"version\"`, `\"sqlite_version\"`, `\"schema_version\"`."
+      @doc "What the library says of the open file: `\"path\"`, `\"version\"`, `\"sqlite_version\"`, `\"schema_version\"`, `\"engine\"`."
       operation info(inbox) :: reply()
     end
   end

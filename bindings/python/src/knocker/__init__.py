@@ -101,7 +101,9 @@ def open(
     * ``redact_headers``: further names whose values are stored as "[redacted]".
     * ``file_mode``: of a new file. Defaults to 0o600.
     * ``migrate``: "auto" (default) or "never".
-    * ``engine``: "embedded". ``journal_mode``: "wal" (default) or "keep".
+    * ``engine``: "embedded" (default on Linux and Windows), or "host" for the SQLite of this interpreter's ``sqlite3``,
+      or of the connection that loaded the extension: then the process has only one.
+    * ``journal_mode``: "wal" (default) or "keep".
     * ``foreign_keys``: enforced. Defaults to True.
     * ``max_transaction_s``: how long a handler's transaction may stay open. Defaults to 3.
     * ``allow_network_file_system``: open there all the same. Defaults to False.

@@ -12,6 +12,7 @@ from knocker import _arguments as arguments
 from knocker._completions import Completions
 from knocker._handlers import SCOPE, Registry, registry_of
 from knocker._home import current_home
+from knocker._host import hand_over
 from knocker._library import Library, library
 from knocker._models import Result
 from knocker._requests import Call, Receipt, result_of
@@ -36,6 +37,8 @@ class Connection:
         if "redact_headers" in request:
             request["redact_headers"] = arguments.texts(request["redact_headers"])
         path = arguments.file_path(path)
+        if request.get("engine") == "host":
+            hand_over(self._library)
         reply = self._library.open({"path": path, "handler_scope": SCOPE, "options": request})
         self._handle = int(reply["db"])
         self._pid = os.getpid()
@@ -61,6 +64,11 @@ class Connection:
     def sqlite_version(self) -> str:
         """The version of the SQLite that works on the file."""
         return str(self._info["sqlite_version"])
+
+    @property
+    def engine(self) -> str:
+        """Whose SQLite works on the file: "embedded" or "host"."""
+        return str(self._info["engine"])
 
     @property
     def schema_version(self) -> int:

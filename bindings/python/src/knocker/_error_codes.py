@@ -424,7 +424,7 @@ class NetworkFileSystemError(KnockerError):
 
 
 class DriverUnavailableError(KnockerError):
-    """The embedded SQLite can't be used in this build."""
+    """The SQLite that the inbox is to run on can't be used."""
 
     code = "driver_unavailable"
     http_status = 500

@@ -38,6 +38,7 @@ class _Reply(ctypes.c_char_p):
 
 _SIGNATURES: Mapping[str, Sequence[Any]] = {
     "knocker_open_json": _TEXT,
+    "knocker_host_sqlite_json": _TEXT,
     "knocker_close_json": (_HANDLE,),
     "knocker_call_json": (_HANDLE, ctypes.c_char_p, *_TEXT),
     "knocker_receive_json": (_HANDLE, *_TEXT, *_RAW),
@@ -76,6 +77,11 @@ class Library:
         """Open an inbox."""
         text = encode(request)
         return self._answer(self._dll.knocker_open_json(text, len(text)))
+
+    def host_sqlite(self, request: Mapping[str, Any]) -> Any:
+        """Find the host's SQLite, for the engine "host"."""
+        text = encode(request)
+        return self._answer(self._dll.knocker_host_sqlite_json(text, len(text)))
 
     def close(self, db: int) -> Any:
         """Close an inbox."""

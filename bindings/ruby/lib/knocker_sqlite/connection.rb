@@ -40,6 +40,11 @@ module KnockerSqlite
       @info["sqlite_version"]
     end
 
+    # @return [String] whose SQLite works on the file: "embedded" or "host"
+    def engine
+      @info["engine"]
+    end
+
     # @return [Integer] the version of the inbox's tables in the file
     def schema_version
       @info["schema_version"]

@@ -322,12 +322,12 @@ module KnockerSqlite
     MESSAGE = "The file is on a network or shared file system, where SQLite's locks can't be relied on."
   end
 
-  # The embedded SQLite can't be used in this build.
+  # The SQLite that the inbox is to run on can't be used.
   class DriverUnavailableError < Error
     CODE = "driver_unavailable"
     HTTP_STATUS = 500
     RETRYABLE = false
-    MESSAGE = "The embedded SQLite can't be used in this build."
+    MESSAGE = "The SQLite that the inbox is to run on can't be used."
   end
 
   # The library can't run on this platform.
