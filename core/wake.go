@@ -160,10 +160,10 @@ func (p *poller) run() {
 			return
 		case <-notified:
 			if !p.w.miss() {
-				p.series()
+				p.series(notified)
 			}
 		case <-p.w.look:
-			p.series()
+			p.series(notified)
 		case <-timer.C:
 			p.look()
 		}
@@ -192,13 +192,38 @@ func (p *poller) pause() time.Duration {
 }
 
 // series looks several times: the notification comes when the WAL is written,
-// and the commit is visible only after its fsync.
-func (p *poller) series() {
+// and the commit is visible only after its fsync. A newer notification begins
+// it anew, for the one before may have been of a commit that nobody waits for.
+func (p *poller) series(notified <-chan struct{}) {
 	for start := time.Now(); time.Since(start) < lookFor; {
-		sqlite.Nap(min(max(time.Since(start)/lookEvery, firstLook), slowLook))
+		if notifiedWithin(min(max(time.Since(start)/lookEvery, firstLook), slowLook), notified) && !p.w.miss() {
+			start = time.Now()
+		}
 		if p.look() {
 			return
 		}
+	}
+}
+
+// notifiedWithin sleeps, but a notification ends all sleeps except the shortest,
+// for which Go's timers are too coarse.
+func notifiedWithin(d time.Duration, notified <-chan struct{}) bool {
+	if d < slowLook/2 {
+		sqlite.Nap(d)
+		select {
+		case <-notified:
+			return true
+		default:
+			return false
+		}
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-notified:
+		return true
+	case <-timer.C:
+		return false
 	}
 }
 

@@ -46,16 +46,22 @@ func slowHandlers(b *bench) (outcome, error) {
 func milliseconds(d time.Duration) float64 { return d.Seconds() * 1000 }
 
 func (b *bench) openReceive(rate float64, busy bool) ([]time.Duration, error) {
-	path, err := b.fill(64)
+	path, err := b.fresh()
 	if err != nil {
 		return nil, err
 	}
 	defer remove(path)
+	if err := script(path, load.AppTable); err != nil {
+		return nil, err
+	}
 	inbox, err := load.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer inbox.Close()
+	if err := load.Warm(inbox); err != nil {
+		return nil, err
+	}
 	requests := load.Requests(int(rate * b.openLength().Seconds()))
 	stop := func() (int, error) { return 0, nil }
 	if busy {
@@ -72,7 +78,7 @@ func (b *bench) openReceive(rate float64, busy bool) ([]time.Duration, error) {
 		err = stopErr
 	}
 	if err == nil {
-		err = checkReceived(path, len(requests)+64)
+		err = checkReceived(path, len(requests)+load.Warmup)
 	}
 	if err == nil && busy {
 		err = checkCounts(path, handled, map[string]string{"rows of the slow handlers": "SELECT count(*) FROM app_rows"})

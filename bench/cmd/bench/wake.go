@@ -36,11 +36,19 @@ func wake(b *bench) (outcome, error) {
 }
 
 func (b *bench) wakeRound(n int) (wakes, pipes []float64, err error) {
-	path, err := b.fresh()
+	path := b.file()
+	defer remove(path)
+	inbox, err := load.Open(path)
 	if err != nil {
 		return nil, nil, err
 	}
-	defer remove(path)
+	defer inbox.Close()
+	if err := load.Warm(inbox); err != nil {
+		return nil, nil, err
+	}
+	if err := load.DrainAll(inbox, load.Warmup, 8); err != nil {
+		return nil, nil, err
+	}
 	worker, err := startReady("worker", path)
 	if err != nil {
 		return nil, nil, err
@@ -51,11 +59,6 @@ func (b *bench) wakeRound(n int) (wakes, pipes []float64, err error) {
 		return nil, nil, err
 	}
 	defer func() { err = firstError(err, pipe.stop()) }()
-	inbox, err := load.Open(path)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer inbox.Close()
 	for _, request := range load.Requests(n) {
 		pause()
 		took, err := wakeOnce(inbox, worker, &request)
