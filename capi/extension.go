@@ -42,7 +42,7 @@ func guardedLoad(api, db unsafe.Pointer, manual bool) *C.char {
 }
 
 func loadExtension(api, db unsafe.Pointer, manual bool) error {
-	routines, err := sqlite.HostRoutines(api)
+	routines, err := sqlite.HandOver(api)
 	if err != nil {
 		return driverUnavailable(err)
 	}

@@ -35,6 +35,9 @@ func open(t *testing.T, options core.Options) *core.Inbox {
 
 func openAt(t *testing.T, path string, options core.Options) *core.Inbox {
 	t.Helper()
+	if options.VFS != "" {
+		options.Engine = "embedded" // it belongs to that one
+	}
 	inbox, err := core.Open(path, options)
 	if err != nil {
 		t.Fatal(err)

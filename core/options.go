@@ -67,7 +67,7 @@ func (o Options) withDefaults() (Options, error) {
 	orDefault(&o.Migrate, "auto")
 	orDefault(&o.JournalMode, "wal")
 	if o.Engine == "" {
-		o.Engine = defaultEngine(runtime.GOOS)
+		o.Engine = defaultEngine()
 	}
 	orDefault(&o.MaxTransaction, 3*time.Second)
 	o.Source.settable = o.Source.Now != nil
@@ -100,10 +100,12 @@ func (o Options) withDefaults() (Options, error) {
 	return o, nil
 }
 
-// defaultEngine is the host's where the locks of two SQLites are not known to
-// exclude each other, and one has been handed over.
-func defaultEngine(system string) string {
-	if system == "darwin" && sqlite.HasHost() {
+// hostByDefault: here the locks of two SQLites are not known to exclude each
+// other. It is a variable for tests.
+var hostByDefault = runtime.GOOS == "darwin"
+
+func defaultEngine() string {
+	if hostByDefault && sqlite.HasHost() {
 		return "host"
 	}
 	return "embedded"

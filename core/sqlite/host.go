@@ -27,22 +27,30 @@ type host struct {
 	unfit    func() error // no connection of our own can; looked for when one is wanted
 }
 
-// HostRoutines wraps the table that a host's SQLite handed to the extension,
-// and keeps it for Host.
+// HostRoutines wraps the table that a host's SQLite handed to the extension.
 func HostRoutines(table unsafe.Pointer) (Routines, error) {
+	h := hostOf(table)
+	return h.routines, h.err
+}
+
+// HandOver makes the SQLite of the table the one that Host answers.
+func HandOver(table unsafe.Pointer) (Routines, error) {
+	h := hostOf(table)
+	hosts.latest.Store(h)
+	return h.routines, h.err
+}
+
+func hostOf(table unsafe.Pointer) *host {
 	if h, ok := hosts.known.Load(table); ok {
-		return h.(*host).routines, h.(*host).err
+		return h.(*host)
 	}
 	h := &host{}
 	h.unfit = sync.OnceValue(func() error { return checkFeatures(h.routines) })
 	if h.routines, h.err = checkRoutines((*C.sqlite3_api_routines)(table)); h.err == nil {
 		C.knocker_keep_loaded(h.routines.table)
 	}
-	if table != nil {
-		hosts.known.Store(table, h)
-		hosts.latest.Store(h)
-	}
-	return h.routines, h.err
+	hosts.known.Store(table, h)
+	return h
 }
 
 // HasHost reports whether a host has handed over an SQLite that connections of
@@ -86,9 +94,7 @@ func FindHost(library string) (Routines, error) {
 		if table == nil {
 			return Routines{}, &Error{Unavailable: true, Message: library + ": " + C.GoString(problem)}
 		}
-		if _, err := HostRoutines(unsafe.Pointer(table)); err != nil {
-			return Routines{}, err
-		}
+		_, _ = HandOver(unsafe.Pointer(table))
 	}
 	return Host()
 }
