@@ -12,8 +12,8 @@ import (
 // and a synced write that makes its file longer costs far more than one into a
 // WAL that has started over (measured: one caller at a third of the rate).
 const (
-	checkpointAt   = 2048 // 16 MiB of 8 KiB pages: copy on the background connection
-	finishAt       = 3072 // hold the writer for a moment, so that the WAL starts over
+	checkpointAt   = 1024 // 8 MiB of 8 KiB pages: copy on the background connection
+	finishAt       = 1536 // hold the writer for a moment, so that the WAL starts over
 	restartAt      = 8192 // 64 MiB: also wait for readers, within a bound
 	restartWithin  = 50 * time.Millisecond
 	helpAt         = 32768 // 256 MiB: the next commit waits for the copying

@@ -20,7 +20,7 @@
 
 #include "sqlite3-binding.h"
 
-/* As many frames as ours lets the WAL grow before it copies them back. */
+/* About as many frames as ours lets the WAL grow before it copies them back. */
 #define CHECKPOINT_FRAMES 1000
 #define MAXIMUM_PLACES 8
 
