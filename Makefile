@@ -11,17 +11,19 @@ SHARED  := ./core modernc.org/sqlite
 # Options of single targets, given as NAME=value.
 SECONDS  ?= 30
 CURE     ?= on
+ENGINE   ?= embedded
 FUZZTIME ?= 60s
 RUN      ?=
 
 export GO_TAGS PYTHON
+export TORTURE_ENGINE := $(ENGINE)
 # A build must not depend on who owns the checkout, which git asks about.
 export GOFLAGS := $(strip $(filter-out -buildvcs=%,$(GOFLAGS)) -buildvcs=false)
 export PYTHONPATH := $(CURDIR)/bindings/python/src
 
 .DEFAULT_GOAL := help
 .PHONY: help setup compile compile-plain compile-race test test-go test-python \
-        test-symbols test-scripts conformance bindings-table lint demo docs-test \
+        test-symbols test-scripts test-host-engine conformance conformance-host bindings-table lint demo docs-test \
         fuzz torture-two-sqlites test-filelock lock-cost generate check-generated lock clean
 
 include capi/build.mk
@@ -58,6 +60,12 @@ test-python: lib lib-testpanic ## run the Python binding's tests
 conformance: lib ## run the conformance suite through every binding (ONLY=part of an id)
 	@$(PYTHON) scripts/conformance.py $(if $(ONLY),--only '$(ONLY)')
 
+conformance-host: lib ## run the conformance suite with the engine "host", on Python's own SQLite (ONLY=part of an id)
+	@$(VENV)/python conformance/python/run.py --engine host $(if $(ONLY),--only '$(ONLY)')
+
+test-host-engine: ## run the core's tests with the engine "host", on the system's SQLite or KNOCKER_TEST_SQLITE=library
+	@KNOCKER_TEST_ENGINE=host $(PYTHON) scripts/go_test.py -tags "$(GO_TAGS)" $(if $(RUN),-run '$(RUN)') ./core ./core/sqlite
+
 bindings-table: lib ## run the whole suite and write BINDINGS.md from what it has shown
 	@$(PYTHON) scripts/conformance.py --write
 
@@ -73,7 +81,7 @@ docs-test: lib ## run every code block of the README and the docs
 fuzz: ## fuzz every target of the Go modules (FUZZTIME=60s each)
 	@$(PYTHON) scripts/fuzz.py "$(FUZZTIME)"
 
-torture-two-sqlites: lib ## two SQLites on one file (SECONDS=30); with CURE=off it must fail
+torture-two-sqlites: lib ## two SQLites on one file (SECONDS=30); with CURE=off it must fail; ENGINE=host: one SQLite, the host's
 	@bench/torture/run.sh "$(SECONDS)" "$(CURE)"
 
 test-filelock: ## test the file locks also where they are left out or don't work

@@ -41,10 +41,12 @@ STEPS = (
     Step("test-elixir", limit=600),
     Step("test-symbols"),
     Step("conformance", limit=600),
+    Step("conformance-host"),
     Step("docs-test"),
     Step("test-filelock"),
     Step("torture-two-sqlites", ("SECONDS=20",)),
     Step("torture-two-sqlites", ("SECONDS=15", "CURE=off")),
+    Step("torture-two-sqlites", ("SECONDS=8", "ENGINE=host")),
     Step("torture-node", ("SECONDS=8",), limit=500),
 )
 

@@ -5,10 +5,13 @@
 #   bench/torture/run.sh SECONDS [on|off [PROGRAM ...]]
 #
 # With programs given, their copies of SQLite instead of those.
+# With TORTURE_ENGINE=host Knocker runs on the copy of Python or of the gem, and
+# there is only one in the process: it must pass without the cure, too.
 # SECONDS is the time of all runs together, without building. With "on" the
 # library is build/libknocker.so as it is released. With "off" it is a build that
 # leaves the cure out, and the script succeeds only if a run fails within three
-# tries. PYTHON and RUBY name the interpreters (default: python3, ruby).
+# tries. PYTHON and RUBY name the interpreters (default: python3, ruby); HOST_PYTHON
+# the one with TORTURE_ENGINE=host (default: the system's).
 set -eu
 length=${1:?usage: run.sh SECONDS [on|off [PROGRAM ...]]}
 cure=${2:-on}
@@ -17,10 +20,13 @@ work=$root/build/two-sqlites
 tags="sqlite_fts5 sqlite_math_functions sqlite_dbstat knocker_torture"
 mkdir -p "$work"
 cd "$root"
+export TORTURE_ENGINE="${TORTURE_ENGINE:-embedded}"
 
 CGO_ENABLED=1 go build -tags "$tags" -o "$work/torture" ./bench/torture
 if [ $# -gt 2 ]; then
   shift 2
+elif [ "$TORTURE_ENGINE" = host ]; then
+  set -- "${HOST_PYTHON:-/usr/bin/python3} bench/torture/hosts/python.py" "${RUBY:-ruby} bench/torture/hosts/ruby.rb"
 else
   set -- "${PYTHON:-python3} bench/torture/hosts/python.py" "${RUBY:-ruby} bench/torture/hosts/ruby.rb" "" # "": the torture's own, in Go
 fi
@@ -37,6 +43,7 @@ off)
   CGO_ENABLED=1 go build -trimpath -tags "$tags" -buildmode=c-shared -o "$library" \
     -ldflags "-extldflags=-Wl,--version-script=$root/capi/libknocker.map" ./capi
   expect=-expect-failure
+  [ "$TORTURE_ENGINE" = embedded ] || expect= # one SQLite needs no cure
   ;;
 *)
   echo "torture: CURE is on or off, not $cure" >&2

@@ -38,8 +38,11 @@ _EXACT = 2**53 - 1
 class Inbox:
     """An open inbox."""
 
+    #: Whose SQLite works where the options don't say it.
+    engine: Optional[str] = None
+
     def __init__(self, path: str, options: Mapping[str, Any]) -> None:
-        self.webhooks = knocker.open(path, **options)
+        self.webhooks = knocker.open(path, **{"engine": self.engine, **options})
 
     def call(self, method: str, request: Mapping[str, Any]) -> Any:
         """Call the public method of this name."""

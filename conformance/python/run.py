@@ -1,6 +1,6 @@
 """The conformance runner of the Python binding: see conformance/README.md.
 
-    python conformance/python/run.py [--results FILE] [--only TEXT] [--verbose]
+    python conformance/python/run.py [--results FILE] [--only TEXT] [--verbose] [--engine host]
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Tuple
 
-import binding  # noqa: F401  finds the package
+import binding
 import fixtures
 import knocker
 from scenarios import Scenario
@@ -45,7 +45,9 @@ class Run:
 
     def recorded(self) -> None:
         """Run the fixtures and the sequences, in one inbox."""
-        with tempfile.TemporaryDirectory() as folder, knocker.open(Path(folder) / "inbox.db", clock={"now_s": 1}) as webhooks:
+        with tempfile.TemporaryDirectory() as folder, knocker.open(
+            Path(folder) / "inbox.db", clock={"now_s": 1}, engine=binding.Inbox.engine
+        ) as webhooks:
             for file, index, case in self.documents("fixtures/*/*.json"):
                 name = f"fixtures/{file.parent.name}/{file.stem}#{index}"
                 self.recorded_case(webhooks, name, file.parent.name, case)
@@ -80,7 +82,9 @@ def main() -> int:
     parser.add_argument("--results", type=Path, help="write the results to this file")
     parser.add_argument("--only", default="", help="run what has this in its id")
     parser.add_argument("--verbose", action="store_true", help="print each step and its reply")
+    parser.add_argument("--engine", choices=("embedded", "host"), help="whose SQLite works, where a scenario does not say it")
     arguments = parser.parse_args()
+    binding.Inbox.engine = arguments.engine
     run = Run(arguments.only, arguments.verbose)
     run.recorded()
     run.scenarios()

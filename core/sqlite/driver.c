@@ -21,16 +21,13 @@ int knocker_library_version(const sqlite3_api_routines *sqlite3_api) { return sq
 
 const char *knocker_library_version_text(const sqlite3_api_routines *sqlite3_api) { return sqlite3_libversion(); }
 
-const char *knocker_missing_routine(const sqlite3_api_routines *sqlite3_api) {
+const char *knocker_missing_routine(const sqlite3_api_routines *sqlite3_api, int own) {
 	/* An older host's table is shorter: reading past its end is undefined, so
 	 * the version stands before every entry that came later. */
 	if (!sqlite3_api->libversion_number || !sqlite3_api->libversion) return "sqlite3_libversion_number";
 	int version = sqlite3_libversion_number();
 #define NEED(entry, since) \
 	if (version < (since) || !sqlite3_api->entry) return "sqlite3_" #entry
-	NEED(backup_init, 3008000);
-	NEED(backup_step, 3008000);
-	NEED(backup_finish, 3008000);
 	NEED(bind_blob, 3008000);
 	NEED(bind_double, 3008000);
 	NEED(bind_int64, 3008000);
@@ -38,7 +35,6 @@ const char *knocker_missing_routine(const sqlite3_api_routines *sqlite3_api) {
 	NEED(bind_text, 3008000);
 	NEED(bind_parameter_count, 3008000);
 	NEED(bind_parameter_index, 3008000);
-	NEED(busy_handler, 3008000);
 	NEED(clear_bindings, 3008000);
 	NEED(column_blob, 3008000);
 	NEED(column_bytes, 3008000);
@@ -48,31 +44,36 @@ const char *knocker_missing_routine(const sqlite3_api_routines *sqlite3_api) {
 	NEED(column_name, 3008000);
 	NEED(column_text, 3008000);
 	NEED(column_type, 3008000);
-	NEED(db_config, 3024000);
-	NEED(db_mutex, 3008000);
-	NEED(db_status, 3008000);
 	NEED(errmsg, 3008000);
 	NEED(exec, 3008000);
 	NEED(extended_errcode, 3008000);
-	NEED(extended_result_codes, 3008000);
 	NEED(finalize, 3008000);
 	NEED(free, 3008000);
 	NEED(get_autocommit, 3008000);
 	NEED(last_insert_rowid, 3008000);
 	NEED(next_stmt, 3008000);
-	NEED(open_v2, 3008000);
-	NEED(progress_handler, 3008000);
 	NEED(reset, 3008000);
-	NEED(set_authorizer, 3008000);
-	NEED(set_last_insert_rowid, 3018000);
 	NEED(step, 3008000);
 	NEED(stmt_busy, 3008000);
 	NEED(stmt_readonly, 3008000);
-	NEED(wal_checkpoint_v2, 3008000);
-	NEED(wal_hook, 3008000);
-	NEED(close_v2, 3008000);
+	NEED(set_last_insert_rowid, 3018000);
 	NEED(prepare_v3, 3020000);
 	NEED(changes64, 3037000);
+	if (!own) return NULL;
+	NEED(backup_init, 3008000);
+	NEED(backup_step, 3008000);
+	NEED(backup_finish, 3008000);
+	NEED(busy_handler, 3008000);
+	NEED(close_v2, 3008000);
+	NEED(db_config, 3024000);
+	NEED(db_mutex, 3008000);
+	NEED(db_status, 3008000);
+	NEED(extended_result_codes, 3008000);
+	NEED(interruptx, 3008000);
+	NEED(open_v2, 3008000);
+	NEED(set_authorizer, 3008000);
+	NEED(wal_checkpoint_v2, 3008000);
+	NEED(wal_hook, 3008000);
 #undef NEED
 	return NULL;
 }
@@ -165,6 +166,7 @@ knocker_connection *knocker_connection_open(const sqlite3_api_routines *sqlite3_
 	knocker_connection *c = calloc(1, sizeof *c);
 	if (!c) return NULL;
 	c->api = sqlite3_api;
+	pthread_mutex_init(&c->lock, NULL);
 	int code = sqlite3_open_v2(path, &c->db, flags, vfs);
 	if (code != SQLITE_OK) {
 		out_error(c, c->db ? sqlite3_extended_errcode(c->db) : code);
@@ -183,6 +185,7 @@ knocker_connection *knocker_connection_open(const sqlite3_api_routines *sqlite3_
 void knocker_connection_close(knocker_connection *c) {
 	const sqlite3_api_routines *sqlite3_api = c->api;
 	if (c->db) sqlite3_close_v2(c->db);
+	pthread_mutex_destroy(&c->lock);
 	free(c->outcomes);
 	free(c->out);
 	free(c);
@@ -192,9 +195,29 @@ void knocker_set_busy_deadline(knocker_connection *c, int64_t timeout_ns) {
 	c->busy_deadline = timeout_ns > 0 ? now_ns() + timeout_ns : 0;
 }
 
+/* Some builds have no progress handler (better-sqlite3's). There the statement
+ * is interrupted, under a lock, so that the one after it is not. */
 void knocker_set_expired(knocker_connection *c, int expired) {
+	const sqlite3_api_routines *sqlite3_api = c->api;
 	__atomic_store_n(&c->expired, expired, __ATOMIC_RELEASE);
+	if (!expired || !c->interrupts) return;
+	/* Once more, for one that is just about to begin: its first step clears the
+	 * interrupt. */
+	for (int tries = 0, running = 1; running && tries < 5; tries++) {
+		pthread_mutex_lock(&c->lock);
+		running = c->interruptible;
+		if (running) sqlite3_interrupt(c->db);
+		pthread_mutex_unlock(&c->lock);
+		if (running) knocker_nap(1000000);
+	}
 }
+
+static void set_interruptible(knocker_connection *c, int interruptible) {
+	pthread_mutex_lock(&c->lock);
+	c->interruptible = interruptible;
+	pthread_mutex_unlock(&c->lock);
+}
+
 
 static int progress(void *context) {
 	knocker_connection *c = context;
@@ -303,8 +326,12 @@ static int run(knocker_connection *c, sqlite3_stmt *stmt, const unsigned char *a
 
 int knocker_run(knocker_connection *c, sqlite3_stmt *stmt, const unsigned char *args, size_t args_length, int trusted) {
 	out_start(c);
+	int interruptible = c->interrupts && !trusted;
 	c->trusted = trusted;
-	run(c, stmt, args, args_length);
+	if (interruptible) set_interruptible(c, 1);
+	if (interruptible && __atomic_load_n(&c->expired, __ATOMIC_ACQUIRE)) out_message(c, SQLITE_INTERRUPT, "interrupted");
+	else run(c, stmt, args, args_length);
+	if (interruptible) set_interruptible(c, 0);
 	c->trusted = 0;
 	return c->code;
 }
@@ -410,6 +437,7 @@ int knocker_authorize(void *context, int action, const char *a, const char *b, c
 
 int knocker_guard(knocker_connection *c) {
 	const sqlite3_api_routines *sqlite3_api = c->api;
-	sqlite3_progress_handler(c->db, PROGRESS_STEPS, progress, c);
+	c->interrupts = !sqlite3_api->progress_handler;
+	if (!c->interrupts) sqlite3_progress_handler(c->db, PROGRESS_STEPS, progress, c);
 	return sqlite3_set_authorizer(c->db, knocker_authorize, c);
 }

@@ -36,7 +36,11 @@ type Routines struct {
 }
 
 var embedded = sync.OnceValues(func() (Routines, error) {
-	return checkRoutines(C.knocker_embedded_routines())
+	r, err := checkRoutines(C.knocker_embedded_routines())
+	if err == nil {
+		err = r.lacks(1)
+	}
+	return r, err
 })
 
 // Embedded returns the table of the SQLite that is linked into the program.
@@ -49,10 +53,16 @@ func checkRoutines(table *C.sqlite3_api_routines) (Routines, error) {
 	if v := int(C.knocker_library_version(table)); v < minimumVersion {
 		return Routines{}, &Error{Unavailable: true, Message: fmt.Sprintf("SQLite %s is too old: 3.38 or later is needed", C.GoString(C.knocker_library_version_text(table)))}
 	}
-	if missing := C.knocker_missing_routine(table); missing != nil {
-		return Routines{}, &Error{Unavailable: true, Message: "this SQLite lacks the routine " + C.GoString(missing)}
+	r := Routines{table: table}
+	return r, r.lacks(0)
+}
+
+// lacks is the error where a routine is missing.
+func (r Routines) lacks(own C.int) error {
+	if missing := C.knocker_missing_routine(r.table, own); missing != nil {
+		return &Error{Unavailable: true, Message: "this SQLite lacks the routine " + C.GoString(missing)}
 	}
-	return Routines{table: table}, nil
+	return nil
 }
 
 // Version is SQLite's version text.

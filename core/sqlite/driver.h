@@ -5,6 +5,7 @@
 #ifndef KNOCKER_DRIVER_H
 #define KNOCKER_DRIVER_H
 
+#include <pthread.h>
 #include <stdint.h>
 #include <stddef.h>
 #include "sqlite3ext.h"
@@ -36,6 +37,10 @@ typedef struct knocker_connection {
 	unsigned char *out; /* packed cells, or the error message when code != 0 */
 	size_t out_length, out_capacity;
 
+	pthread_mutex_t lock; /* of interruptible */
+	int interrupts;       /* expired works by interrupting */
+	int interruptible;    /* an application's statement is running */
+
 	int64_t busy_deadline; /* monotonic ns; 0: don't wait for locks */
 	int expired;           /* atomic: not 0 ends the running statement */
 
@@ -63,8 +68,9 @@ int knocker_has_threads(const sqlite3_api_routines *api);
 /* 1 if the connection has the lock that it was opened with. */
 int knocker_connection_locks(knocker_connection *c);
 
-/* The name of a routine that the table lacks, or NULL when it has all. */
-const char *knocker_missing_routine(const sqlite3_api_routines *api);
+/* The name of a routine that the table lacks, or NULL when it has all: for
+ * connections of the host's, or also for own ones. */
+const char *knocker_missing_routine(const sqlite3_api_routines *api, int own);
 int knocker_library_version(const sqlite3_api_routines *api);
 const char *knocker_library_version_text(const sqlite3_api_routines *api);
 

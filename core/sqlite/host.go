@@ -102,6 +102,9 @@ func FindHost(library string) (Routines, error) {
 // checkFeatures looks for what connections of our own need and an SQLite may
 // have been built without.
 func checkFeatures(r Routines) error {
+	if err := r.lacks(1); err != nil {
+		return unfit(err.Error())
+	}
 	if C.knocker_has_threads(r.table) == 0 {
 		return unfit("it was built without threads (SQLITE_THREADSAFE=0)")
 	}

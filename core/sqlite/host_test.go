@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 	"unsafe"
 
 	"github.com/knocker-dev/knocker/core/internal/testhost"
@@ -88,7 +89,7 @@ func TestUnfitHosts(t *testing.T) {
 	real := unsafe.Pointer(findHost(t).table)
 	for wrong, words := range map[int][]string{
 		testhost.Old:          {"3.37.2", "3.38"},
-		testhost.LacksRoutine: {"set_authorizer"},
+		testhost.LacksRoutine: {"set_authorizer", `engine "embedded"`},
 		testhost.NoThreads:    {"SQLITE_THREADSAFE=0", `engine "embedded"`},
 		testhost.SingleThread: {"SQLITE_CONFIG_SINGLETHREAD"},
 		testhost.NoJSON:       {"without JSON"},
@@ -101,6 +102,45 @@ func TestUnfitHosts(t *testing.T) {
 		}
 		if HasHost() {
 			t.Errorf("%v: there is a host", words)
+		}
+	}
+}
+
+// better-sqlite3 has no progress handler: a statement that runs on past its
+// transaction's limit must end there, too, and the next ones only till it is over.
+func TestExpiryWithoutProgressHandler(t *testing.T) {
+	real := unsafe.Pointer(findHost(t).table)
+	if _, err := HandOver(testhost.Spoil(real, testhost.NoProgress)); err != nil {
+		t.Fatal(err)
+	}
+	r, err := Host()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := Open(r, filepath.Join(t.TempDir(), "a.db"), OpenReadWrite|OpenCreate, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.Guard(); err != nil {
+		t.Fatal(err)
+	}
+	for n := range 20 {
+		told := make(chan struct{})
+		time.AfterFunc(time.Duration(n)*100*time.Microsecond, func() { c.SetExpired(true); close(told) })
+		if _, err := c.QueryUntrusted("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n) SELECT count(*) FROM n", nil, nil); CodeOf(err) != CodeInterrupt {
+			t.Fatal(err)
+		}
+		if _, err := c.QueryUntrusted("SELECT 1", nil, nil); CodeOf(err) != CodeInterrupt {
+			t.Error("a later statement ran:", err)
+		}
+		if _, err := c.Query("SELECT 1"); err != nil {
+			t.Fatal("the library's own statements must go on:", err)
+		}
+		<-told
+		c.SetExpired(false)
+		if _, err := c.QueryUntrusted("SELECT 1", nil, nil); err != nil {
+			t.Fatal("the next transaction's statement:", err)
 		}
 	}
 }

@@ -120,6 +120,7 @@ class KnockerWriter:
         inbox = knocker.open(
             self.path,
             journal_mode="keep" if self.mode == "delete" else "wal",
+            engine=os.environ["TORTURE_ENGINE"],
             busy_timeout_ms=20_000,
             receive_timeout_ms=20_000,
             max_transaction_s=20,

@@ -11,6 +11,13 @@ require "sqlite3"
 # The build that can leave the cure out.
 KnockerSqlite::Library.path = ENV["TORTURE_LIBRARY"] if ENV.key?("TORTURE_LIBRARY")
 
+if ENV["TORTURE_ENGINE"] == "host" # the gem's SQLite hands itself over
+  SQLite3::Database.new(":memory:") do |db|
+    db.enable_load_extension(true)
+    db.load_extension(KnockerSqlite::Library.path)
+  end
+end
+
 # The end of the torture: the end of the standard input.
 module Torture
   @over = false
@@ -122,7 +129,7 @@ class KnockerWriter
     over = -> { Torture.over || Torture.now >= limit }
     mode = @mode == "delete" ? "keep" : "wal"
     patient = { busy_timeout_ms: 20_000, receive_timeout_ms: 20_000, max_transaction_s: 20 }
-    KnockerSqlite.open(@path, journal_mode: mode, **patient) do |inbox|
+    KnockerSqlite.open(@path, journal_mode: mode, engine: ENV.fetch("TORTURE_ENGINE"), **patient) do |inbox|
       shop = inbox.add_endpoint("torture", provider: "token-header", secrets: "token")
       begun = Queue.new
       shop.handle do |event, tx|

@@ -39,6 +39,7 @@ const void *testhost_table(const void *real, int wrong) {
 	case TESTHOST_LACKS_ROUTINE: table->set_authorizer = NULL; break;
 	case TESTHOST_NO_THREADS: table->xthreadsafe = no_threads; break;
 	case TESTHOST_SINGLE_THREAD: table->db_mutex = no_mutex; break;
+	case TESTHOST_NO_PROGRESS: table->progress_handler = NULL; break;
 	case TESTHOST_NO_JSON: table->prepare_v3 = prepare_without_json; break;
 	}
 	return table;

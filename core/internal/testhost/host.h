@@ -2,7 +2,7 @@
 #define TESTHOST_H
 
 /* What is wrong with an SQLite. */
-enum { TESTHOST_OLD = 1, TESTHOST_LACKS_ROUTINE, TESTHOST_NO_THREADS, TESTHOST_SINGLE_THREAD, TESTHOST_NO_JSON };
+enum { TESTHOST_OLD = 1, TESTHOST_LACKS_ROUTINE, TESTHOST_NO_THREADS, TESTHOST_SINGLE_THREAD, TESTHOST_NO_JSON, TESTHOST_NO_PROGRESS };
 
 /* Loads a shared library, or is NULL, with the loader's words at *problem. */
 void *testhost_load(const char *name, const char **problem);

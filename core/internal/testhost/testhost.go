@@ -24,6 +24,7 @@ const (
 	NoThreads    = C.TESTHOST_NO_THREADS
 	SingleThread = C.TESTHOST_SINGLE_THREAD
 	NoJSON       = C.TESTHOST_NO_JSON
+	NoProgress   = C.TESTHOST_NO_PROGRESS // the progress handler is left out: that is no fault
 )
 
 // Variable names the environment variable with another library than the

@@ -11,6 +11,7 @@ await main(import.meta.url, (path) => {
   return {
     run: (sql, ...values) => void (sql.startsWith("PRAGMA") ? db.exec(sql) : statement(sql).run(...values)),
     get: (sql, ...values) => statement(sql).get(...values),
+    load: (extension) => void db.loadExtension(extension),
     close: () => db.close(),
   };
 });

@@ -22,7 +22,7 @@ function say(...words) {
   writeSync(1, `${words.join(" ").replaceAll("\n", " ")}\n`);
 }
 
-/** Plays the role. `connect(path)` opens a connection with run(sql, ...parameters), get and close. */
+/** Plays the role. `connect(path)` opens a connection with run(sql, ...parameters), get, load(extension) and close. */
 export async function main(entry, connect) {
   if (!isMainThread) return thread(connect, workerData);
   const [role, path, mode, name] = process.argv.slice(2);
@@ -48,8 +48,16 @@ export async function main(entry, connect) {
 function thread(connect, data) {
   // The build that can leave the cure out; what is loaded first stays.
   if (process.env.TORTURE_LIBRARY) createRequire(ADDON)(ADDON.pathname).load(process.env.TORTURE_LIBRARY);
+  if (process.env.TORTURE_ENGINE === "host") handOver(connect);
   const stopped = () => Atomics.load(data.stop, 0) === 1;
   return data.kind === "host" ? host(connect, data, stopped) : knocker(data, stopped);
+}
+
+/** Lets the host's SQLite hand itself over. */
+function handOver(connect) {
+  const db = connect(":memory:");
+  db.load(process.env.TORTURE_LIBRARY);
+  db.close();
 }
 
 /** Writes through the host's SQLite, on one connection or on a new one every few transactions. */
@@ -110,6 +118,7 @@ async function knocker({ path, mode, name, reopen }, stopped) {
 async function useInbox(path, mode, name, over) {
   const inbox = new KnockerSqlite(path, {
     journalMode: mode === "delete" ? "keep" : "wal",
+    engine: process.env.TORTURE_ENGINE,
     busyTimeoutMs: 20_000,
     receiveTimeoutMs: 20_000,
     maxTransactionS: 20,
