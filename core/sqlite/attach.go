@@ -48,3 +48,6 @@ func (c *Conn) HasFunction(name string, arguments int) bool {
 	_, err := c.prepare("SELECT "+name+"("+nulls+")", true)
 	return err == nil
 }
+
+// Handle is the address of the connection: it names it while it is open.
+func (c *Conn) Handle() uintptr { return uintptr(unsafe.Pointer(c.c.db)) }

@@ -1,4 +1,4 @@
-package main
+package extension
 
 import (
 	"encoding/json"
@@ -8,9 +8,9 @@ import (
 	"github.com/knocker-dev/knocker/core/store"
 )
 
-// sqlArguments reads a call's arguments in turn; the first wrong one is the
-// call's error.
-type sqlArguments struct {
+// Arguments reads a call's arguments in turn. The first wrong one is the call's
+// error; what is read after it has no meaning.
+type Arguments struct {
 	rows     *store.Rows
 	function string
 	next     int
@@ -21,14 +21,14 @@ type sqlArguments struct {
 	maxAttempts int64
 }
 
-func (a *sqlArguments) refuse(name, needed string) {
+func (a *Arguments) refuse(name, needed string) {
 	if a.err == nil {
-		a.err = failure(core.CodeInvalidArgument, "%s: argument %d, %s, must be %s.", a.function, a.next, name, needed)
+		a.err = fail(core.CodeInvalidArgument, "%s: argument %d, %s, must be %s", a.function, a.next, name, needed)
 	}
 }
 
 // value takes the next argument; one that was left out is NULL.
-func (a *sqlArguments) value() any {
+func (a *Arguments) value() any {
 	a.next++
 	if a.next > a.rows.Columns() {
 		return nil
@@ -36,7 +36,8 @@ func (a *sqlArguments) value() any {
 	return a.rows.Value(a.next - 1)
 }
 
-func (a *sqlArguments) integer(name string) int64 {
+// Integer is an INTEGER, or a REAL without a fraction.
+func (a *Arguments) Integer(name string) int64 {
 	switch v := a.value().(type) {
 	case int64:
 		return v
@@ -49,33 +50,36 @@ func (a *sqlArguments) integer(name string) int64 {
 	return 0
 }
 
-// small is an integer that fits 32 bits.
-func (a *sqlArguments) small(name string) int64 {
-	n := a.integer(name)
+// Small is an integer that fits 32 bits.
+func (a *Arguments) Small(name string) int64 {
+	n := a.Integer(name)
 	if n != int64(int32(n)) {
 		a.refuse(name, "a smaller number")
 	}
 	return n
 }
 
-func (a *sqlArguments) flag(name string) bool {
-	n := a.integer(name)
+// Flag is 0 or 1.
+func (a *Arguments) Flag(name string) bool {
+	n := a.Integer(name)
 	if n != 0 && n != 1 {
 		a.refuse(name, "0 or 1")
 	}
 	return n == 1
 }
 
-func (a *sqlArguments) optionalFlag(name string) *bool {
+// OptionalFlag is 0, 1 or NULL.
+func (a *Arguments) OptionalFlag(name string) *bool {
 	if a.next < a.rows.Columns() && a.rows.IsNull(a.next) {
 		a.next++
 		return nil
 	}
-	set := a.flag(name)
+	set := a.Flag(name)
 	return &set
 }
 
-func (a *sqlArguments) text(name string) string {
+// Text is a TEXT that is not empty.
+func (a *Arguments) Text(name string) string {
 	v, ok := a.value().(string)
 	if !ok || v == "" {
 		a.refuse(name, "a text that is not empty")
@@ -83,8 +87,8 @@ func (a *sqlArguments) text(name string) string {
 	return v
 }
 
-// optional is a text or NULL.
-func (a *sqlArguments) optional(name string) string {
+// OptionalText is a text or NULL.
+func (a *Arguments) OptionalText(name string) string {
 	switch v := a.value().(type) {
 	case nil:
 		return ""
@@ -95,8 +99,8 @@ func (a *sqlArguments) optional(name string) string {
 	return ""
 }
 
-// body is a BLOB; a TEXT's bytes are its UTF-8, and NULL has none.
-func (a *sqlArguments) body() []byte {
+// Body is a BLOB; a TEXT's bytes are its UTF-8, and NULL has none.
+func (a *Arguments) Body() []byte {
 	switch v := a.value().(type) {
 	case nil:
 		return nil
@@ -109,9 +113,9 @@ func (a *sqlArguments) body() []byte {
 	return nil
 }
 
-// json is a text that holds JSON; NULL and the empty text are nil.
-func (a *sqlArguments) json(name string) any {
-	text := a.optional(name)
+// JSON is a text that holds JSON; NULL and the empty text are nil.
+func (a *Arguments) JSON(name string) any {
+	text := a.OptionalText(name)
 	if text == "" {
 		return nil
 	}
@@ -122,8 +126,9 @@ func (a *sqlArguments) json(name string) any {
 	return json.RawMessage(text)
 }
 
-func (a *sqlArguments) object(name string) (out map[string]any) {
-	raw, ok := a.json(name).(json.RawMessage)
+// Object is a text that holds a JSON object; NULL and the empty text are nil.
+func (a *Arguments) Object(name string) (out map[string]any) {
+	raw, ok := a.JSON(name).(json.RawMessage)
 	if ok && json.Unmarshal(raw, &out) != nil {
 		a.refuse(name, "a JSON object")
 	}
@@ -131,10 +136,10 @@ func (a *sqlArguments) object(name string) (out map[string]any) {
 }
 
 // queueSettings are a receipt's last arguments: NULL or left out, the defaults.
-func (a *sqlArguments) queueSettings() {
-	a.queue = a.optional("queue_name")
+func (a *Arguments) queueSettings() {
+	a.queue = a.OptionalText("queue_name")
 	if a.next < a.rows.Columns() && !a.rows.IsNull(a.next) {
-		if a.maxAttempts = a.small("max_attempts"); a.maxAttempts < 1 {
+		if a.maxAttempts = a.Small("max_attempts"); a.maxAttempts < 1 {
 			a.refuse("max_attempts", "at least 1")
 		}
 	}

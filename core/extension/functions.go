@@ -1,0 +1,83 @@
+package extension
+
+import (
+	"github.com/knocker-dev/knocker/core"
+	"github.com/knocker-dev/knocker/core/sqlite"
+)
+
+// Function is a function of the extension: how many arguments it takes, and how
+// they become a call.
+type Function struct {
+	Name        string
+	Least, Most int
+	Writes      bool // then it may not run from views and triggers
+	Prepare     func(a *Arguments) Call
+	// Closed, if set, is told when a connection that had the function is closed,
+	// with what sqlite.Conn.Handle answered for it. It may not use it.
+	Closed func(handle uintptr)
+}
+
+// Call runs on the caller's connection and answers an int64 or a string.
+type Call func(c *sqlite.Conn) (any, error)
+
+// Add adds a function to the table. To be called from an init.
+func Add(f Function) { functions = append(functions, f) }
+
+// One argument's name is what the error about it says.
+var functions = []Function{
+	{Name: "knocker_version", Prepare: func(*Arguments) Call {
+		return func(*sqlite.Conn) (any, error) { return core.Version, nil }
+	}},
+	{"knocker_bootstrap", 0, 0, true, bootstrap, nil},
+	{"knocker_endpoint_upsert", 4, 4, true, addEndpoint, nil},
+	{"knocker_receive", 12, 14, true, receive, nil},
+	{"knocker_ingest", 11, 13, true, ingest, nil},
+
+	{"knocker_mark_processing", 2, 2, true, markProcessing, nil},
+	{"knocker_mark_handled", 2, 2, true, markDone(core.StatusHandled), nil},
+	{"knocker_mark_ignored", 2, 2, true, markDone(core.StatusIgnored), nil},
+	{"knocker_mark_failed", 5, 5, true, markFailed, nil},
+
+	{"knocker_ignore", 1, 1, true, act((*core.Hosted).Ignore), nil},
+	{"knocker_replay", 3, 3, true, runAgain("event_id", (*core.Hosted).Replay), nil},
+	{"knocker_requeue", 3, 3, true, runAgain("event_id", (*core.Hosted).Requeue), nil},
+
+	{"honker_bootstrap", 0, 0, true, bootstrap, nil},
+	{"honker_claim_batch", 4, 4, true, claim, nil},
+	{"honker_ack", 2, 2, true, acknowledge, nil},
+	{"honker_retry", 4, 4, true, retry, nil},
+	{"honker_fail", 3, 3, true, failJob, nil},
+	{"honker_heartbeat", 3, 3, true, heartbeat, nil},
+	{"honker_queue_next_claim_at", 1, 1, false, nextClaimAt, nil},
+}
+
+// hosted is a call with the inbox's rules, and the settings that were read.
+func (a *Arguments) hosted(f func(h *core.Hosted) (any, error)) Call {
+	return func(c *sqlite.Conn) (any, error) {
+		h, err := core.Attach(c, a.queue, int(a.maxAttempts))
+		if err != nil {
+			return nil, err
+		}
+		return f(h)
+	}
+}
+
+// done answers 1 where there was no error.
+func (a *Arguments) done(f func(h *core.Hosted) error) Call {
+	return a.hosted(func(h *core.Hosted) (any, error) { return int64(1), f(h) })
+}
+
+// held answers 1, or 0 where the worker does not hold the job.
+func (a *Arguments) held(f func(h *core.Hosted) (bool, error)) Call {
+	return a.hosted(func(h *core.Hosted) (any, error) {
+		ok, err := f(h)
+		return bit(ok), err
+	})
+}
+
+func bit(set bool) int64 {
+	if set {
+		return 1
+	}
+	return 0
+}
