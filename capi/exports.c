@@ -11,6 +11,7 @@
 
 #include "_cgo_export.h"
 #include "guard.h"
+#include "intake.h"
 
 volatile sig_atomic_t in_forked_child;
 
@@ -51,41 +52,10 @@ char *knocker_call_json(uint64_t db, const char *method, const char *request, si
     return goKnockerCall(db, (char *)method, (void *)request, request_length);
 }
 
-/* A call whose reply comes later, from another thread. */
-typedef struct {
-    pthread_mutex_t lock;
-    pthread_cond_t come;
-    int done;
-    char *reply;
-} pending_reply;
-
-static char *await_reply(pending_reply *p) {
-    pthread_mutex_lock(&p->lock);
-    while (!p->done) pthread_cond_wait(&p->come, &p->lock);
-    pthread_mutex_unlock(&p->lock);
-    pthread_cond_destroy(&p->come);
-    pthread_mutex_destroy(&p->lock);
-    return p->reply;
-}
-
-void knocker_answer(void *waiting, char *reply) {
-    pending_reply *p = waiting;
-    pthread_mutex_lock(&p->lock);
-    p->reply = reply;
-    p->done = 1;
-    pthread_cond_signal(&p->come);
-    pthread_mutex_unlock(&p->lock);
-}
-
 char *knocker_receive_json(uint64_t db, const char *request, size_t request_length,
                            const void *body, size_t body_length) {
     RETURN_IF_FORKED;
-    pending_reply waiting = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, NULL};
-    int pending = 0;
-    char *reply = goKnockerReceive(db, (void *)request, request_length, (void *)body, body_length, &waiting, &pending);
-    if (!pending) return reply;
-    free(reply);
-    return await_reply(&waiting);
+    return knocker_take_in(db, request, request_length, body, body_length);
 }
 
 char *knocker_receive_start_json(uint64_t db, const char *request, size_t request_length,

@@ -1,18 +1,11 @@
 package main
 
 /*
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-void knocker_answer(void *waiting, char *reply);
+#include "intake.h"
 */
 import "C"
 
-import (
-	"unsafe"
-
-	"github.com/knocker-dev/knocker/core"
-)
+import "unsafe"
 
 // The Go half of each exported function. The C half in exports.c has tested
 // for fork() already; here every one goes through guarded or silently, which
@@ -46,31 +39,9 @@ func goKnockerCall(db C.uint64_t, method *C.char, request unsafe.Pointer, length
 	})
 }
 
-// goKnockerReceive says where the receipt is pending and what it answers means
-// nothing: its thread waits in C then, which costs no goroutine and no hand-over
-// of Go's processors.
-//
 //export goKnockerReceive
-func goKnockerReceive(db C.uint64_t, request unsafe.Pointer, length C.size_t, body unsafe.Pointer, bodyLength C.size_t, waiting unsafe.Pointer, waits *C.int) *C.char {
-	return guarded("receive", func(out []byte) ([]byte, error) {
-		out, pending, err := receive(out, uint64(db), input{request, uint64(length)}, input{body, uint64(bodyLength)}, answerTo(waiting))
-		if pending {
-			*waits = 1
-		}
-		return out, err
-	})
-}
-
-// answerTo gives the reply of a pending receipt to the thread that waits for it.
-func answerTo(waiting unsafe.Pointer) func(*core.Result, error) {
-	return func(r *core.Result, err error) {
-		C.knocker_answer(waiting, guarded("receive", func(out []byte) ([]byte, error) {
-			if err != nil {
-				return nil, err
-			}
-			return appendResult(out, r), nil
-		}))
-	}
+func goKnockerReceive(calls **C.knocker_receive_call, count C.int) {
+	guardedReceives(unsafe.Slice(calls, int(count)))
 }
 
 //export goKnockerReceiveStart

@@ -2,26 +2,23 @@ package main
 
 import (
 	"encoding/json"
+	"time"
 
 	"github.com/knocker-dev/knocker/capi/abi"
 	"github.com/knocker-dev/knocker/core"
 )
 
-// receive appends the reply, unless the receipt is pending: then answered gets it.
-func receive(out []byte, db uint64, request, body input, answered func(*core.Result, error)) (reply []byte, pending bool, err error) {
+// verify is the part of a receive that needs no writer.
+func verify(db uint64, request, body input, waited time.Duration) (*core.Verified, error) {
 	i, err := find[*inbox](db)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	params, err := receiveParams(request, body)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	result, pending, err := i.core.ReceiveThen(background(), params, func(r core.Result, err error) { answered(&r, err) })
-	if err != nil || pending {
-		return nil, pending, err
-	}
-	return appendResult(out, &result), false, nil
+	return i.core.Verify(background(), params, waited)
 }
 
 func receiveParams(in, body input) (core.ReceiveParams, error) {

@@ -50,19 +50,20 @@ func (e *engine) storeReceipt(ctx context.Context, r *receipt, home uint64, dead
 
 // storeThen is storeReceipt without a goroutine that waits. Where it is pending,
 // done gets the outcome.
-func (e *engine) storeThen(r *receipt, home uint64, deadline time.Time, done func(Result, error)) (pending bool, err error) {
+func (e *engine) storeThen(r *receipt, home uint64, deadline time.Time, here bool, done func(Result, error)) (pending bool, err error) {
 	w, err := e.waiterFor(r, home)
 	if err != nil {
 		return false, err
 	}
+	lead := func() {
+		r.err = fail(CodeInternal, "") // until it is stored
+		defer func() { done(r.result, r.err) }()
+		e.lead(r, deadline)
+	}
 	w.Then = func(err error) {
 		switch {
 		case err == nil:
-			safe.Go("receive", func() {
-				r.err = fail(CodeInternal, "") // until it is stored
-				defer func() { done(r.result, r.err) }()
-				e.lead(r, deadline)
-			})
+			safe.Go("receive", lead)
 		case errors.Is(err, sqlite.ErrServed):
 			done(r.result, r.err)
 		default:
@@ -73,9 +74,11 @@ func (e *engine) storeThen(r *receipt, home uint64, deadline time.Time, done fun
 	switch {
 	case err != nil:
 		return false, fromGate(err)
-	case granted:
+	case granted && here:
 		e.lead(r, deadline)
 		return false, r.err
+	case granted:
+		safe.Go("receive", lead)
 	}
 	return true, nil
 }

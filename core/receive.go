@@ -70,19 +70,41 @@ func (i *Inbox) Receive(ctx context.Context, p ReceiveParams) (Result, error) {
 	return r.result, nil
 }
 
-// ReceiveThen is Receive for a caller whose own thread can wait better than a
-// goroutine: either it answers at once, or it is pending and done gets the
-// outcome, on a goroutine that must not be kept. A pending receipt can't be
-// cancelled.
-func (i *Inbox) ReceiveThen(ctx context.Context, p ReceiveParams, done func(Result, error)) (result Result, pending bool, err error) {
+// Verified is a request that has been verified, and is to be stored.
+type Verified struct {
+	e        *engine
+	r        *receipt
+	home     uint64
+	deadline time.Time
+}
+
+// Verify is the part of Receive that needs no writer, for a caller whose own
+// thread waits better than a goroutine. How long it has waited already counts
+// towards the timeout. Store must follow.
+func (i *Inbox) Verify(ctx context.Context, p ReceiveParams, waited time.Duration) (*Verified, error) {
 	r, deadline, err := i.verified(ctx, &p)
-	if err == nil && !r.settled {
-		pending, err = i.e.storeThen(r, p.Home, deadline, done)
+	if err != nil {
+		return nil, err
 	}
-	if err != nil || pending {
-		return Result{}, pending, err
+	return &Verified{i.e, r, p.Home, deadline.Add(-waited)}, nil
+}
+
+// Store is the other part. done gets the outcome: before Store returns, or on a
+// goroutine that must not be kept. here says whether the calling thread may
+// commit, for itself and all that wait; else a goroutine does where it is to be
+// done now. What waits can't be cancelled.
+func (v *Verified) Store(here bool, done func(Result, error)) {
+	pending, err := false, error(nil)
+	if !v.r.settled {
+		pending, err = v.e.storeThen(v.r, v.home, v.deadline, here, done)
 	}
-	return r.result, false, nil
+	switch {
+	case pending:
+	case err != nil:
+		done(Result{}, err)
+	default:
+		done(v.r.result, nil)
+	}
 }
 
 // verified does what needs no writer, and says until when the receipt has to be

@@ -28,6 +28,27 @@ static void *work(void *unused) {
     return unused;
 }
 
+/* Requests of many threads are taken in together: each must get its own reply,
+ * and one's mistake is nobody else's. */
+static void *receive_own(void *unused) {
+    static atomic_int threads;
+    int own = atomic_fetch_add(&threads, 1);
+    for (int i = 0; i < EACH; i++) {
+        char request[200], expected[60];
+        snprintf(request, sizeof request, "{\"endpoint\":\"%s\",\"ingest\":true,\"dedupe_key\":\"key %d-%d\"}",
+                 i % 5 == 4 ? "nobody" : "shop", own, i);
+        char *reply = receive(db, request, "own");
+        if (i % 5 == 4) {
+            ERROR(reply, "unknown_endpoint");
+            continue;
+        }
+        snprintf(request, sizeof request, "{\"id\":%lld}", NUMBER(reply, "event_id"));
+        snprintf(expected, sizeof expected, "\"dedupe_key\":\"key %d-%d\"", own, i);
+        HOLDS(call(db, "get_event", request), expected);
+    }
+    return unused;
+}
+
 /* Calls until the inbox is closed under it: only answers, no crash. */
 static void *until_closed(void *unused) {
     for (;;) {
@@ -88,6 +109,8 @@ int main(void) {
 
     run((void *(*const[])(void *)){receive_many, work}, NULL);
     CHECK(atomic_load(&handled) == THREADS * EACH);
+
+    run((void *(*const[])(void *)){receive_own, receive_own}, NULL);
 
     pthread_t threads[THREADS];
     for (int i = 0; i < THREADS; i++)
