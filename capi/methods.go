@@ -15,6 +15,7 @@ type method struct {
 	request reflect.Type
 	reply   reflect.Type // what the schema describes
 	alone   bool         // needs no inbox
+	ownFile bool         // needs an inbox with connections of its own, not a host's
 	call    func(i *inbox, in input) (any, error)
 }
 
@@ -34,6 +35,12 @@ func of[Request, Reply any](name string, f func(*inbox, *Request) (Reply, error)
 func alone[Request, Reply any](name string, f func(*Request) (Reply, error)) method {
 	m := of(name, func(_ *inbox, r *Request) (Reply, error) { return f(r) })
 	m.alone = true
+	return m
+}
+
+// ownFile makes a method one that a host's connection can't do.
+func ownFile(m method) method {
+	m.ownFile = true
 	return m
 }
 
@@ -70,17 +77,17 @@ var methods = byName(
 	of("explain_delivery", explainDelivery),
 	of("prune_events", pruneEvents),
 	of("prune_orphan_deliveries", pruneOrphanDeliveries),
-	of("expunge", expunge),
+	ownFile(of("expunge", expunge)),
 	of("list_prune_audits", listPruneAudits),
 	of("run_retention_pass", runRetentionPass),
-	of("start_retention", startRetention),
-	of("stop_retention", stopRetention),
+	ownFile(of("start_retention", startRetention)),
+	ownFile(of("stop_retention", stopRetention)),
 	of("retention_state", retentionState),
 	of("check", check),
-	of("backup", backup),
-	of("watch_hooks", watchHooks),
-	of("poll_hooks", pollHooks),
-	of("completion_descriptor", completionDescriptor),
+	ownFile(of("backup", backup)),
+	ownFile(of("watch_hooks", watchHooks)),
+	ownFile(of("poll_hooks", pollHooks)),
+	ownFile(of("completion_descriptor", completionDescriptor)),
 	of("set_clock", setClock),
 	of("info", info),
 	alone("sign", sign),

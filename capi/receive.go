@@ -54,11 +54,15 @@ func present(raw json.RawMessage) any {
 }
 
 func appendResult(out []byte, r *core.Result) []byte {
-	reply := abi.ReceiveReply{
+	reply := resultReply(r)
+	return reply.AppendJSON(out)
+}
+
+func resultReply(r *core.Result) abi.ReceiveReply {
+	return abi.ReceiveReply{
 		DeliveryID: abi.NullInteger(r.DeliveryID), EventID: abi.NullInteger(r.EventID), EventIDs: r.EventIDs,
 		Duplicate: r.Duplicate, StatusCode: r.StatusCode,
 		Response: abi.HTTPResponse(r.Response),
 		Reason:   abi.NullText(r.Reason), HandshakeSecret: abi.NullText(r.HandshakeSecret),
 	}
-	return reply.AppendJSON(out)
 }

@@ -42,6 +42,9 @@ var documents = sync.OnceValues(func() (map[string][]byte, error) {
 		{Name: "worker_stop", Request: reflect.TypeFor[abi.WorkerStopRequest](), Reply: reflect.TypeFor[abi.WorkerStopReply]()},
 		{Name: "tx", Request: reflect.TypeFor[abi.TxRequest]()},
 	}
+	for name, m := range connectionMethods {
+		list = append(list, schema.Method{Name: "connection_" + name, Request: m.request, Reply: m.reply})
+	}
 	for _, m := range methods {
 		if m.reply.Kind() == reflect.Interface {
 			return nil, fmt.Errorf("method %s: its function must return the type of its reply, not any", m.name)

@@ -63,10 +63,23 @@ func (w *worker) next(wait time.Duration, home uint64) (*abi.Step, error) {
 		claimed.Release()
 		return nil, failure(core.CodeStopped, "The worker is closed.")
 	}
+	return stepReply(s.number, claimed), nil
+}
+
+// claimedStep is a step of an opened inbox or of a host's connection.
+type claimedStep interface {
+	Handler() int64
+	Attempt() int
+	MaxAttempts() int
+	Timeout() time.Duration
+	Event() *core.Event
+}
+
+func stepReply(number uint64, s claimedStep) *abi.Step {
 	return &abi.Step{
-		Step: s.number, Handler: claimed.Handler(), Attempt: claimed.Attempt(), MaxAttempts: claimed.MaxAttempts(),
-		TimeoutS: claimed.Timeout().Seconds(), Event: eventReply(claimed.Event(), true),
-	}, nil
+		Step: number, Handler: s.Handler(), Attempt: s.Attempt(), MaxAttempts: s.MaxAttempts(),
+		TimeoutS: s.Timeout().Seconds(), Event: eventReply(s.Event(), true),
+	}
 }
 
 // adopt publishes a step; false when the worker is closed already.
@@ -107,12 +120,15 @@ func (w *worker) finish(number uint64, o *abi.Outcome, more bool) (*abi.Finished
 	s.calls.Lock()
 	defer s.calls.Unlock()
 	outcome.More = more
-	finished := s.core.Finish(w.ctx, outcome)
-	reply := &abi.Finished{EventID: finished.EventID, Status: finished.Status}
-	if finished.Err != nil {
-		reply.Error = &abi.ErrorBrief{Code: string(finished.Err.Code), Message: finished.Err.Message}
+	return finishedReply(s.core.Finish(w.ctx, outcome)), nil
+}
+
+func finishedReply(f core.Finished) *abi.Finished {
+	reply := &abi.Finished{EventID: f.EventID, Status: f.Status}
+	if f.Err != nil {
+		reply.Error = &abi.ErrorBrief{Code: string(f.Err.Code), Message: f.Err.Message}
 	}
-	return reply, nil
+	return reply
 }
 
 // release gives a step back without waiting. Its handle is gone already.

@@ -33,16 +33,9 @@ func openWorker(out []byte, db uint64, in input) ([]byte, error) {
 	if err := in.decode(&r); err != nil {
 		return nil, err
 	}
-	options := core.WorkerOptions{
-		Concurrency: r.Concurrency, LeaseSeconds: r.LeaseS, WorkerID: r.WorkerID, Endpoints: r.Endpoints,
-		StopTimeoutSeconds: r.StopTimeoutS, HandlerSynchronous: r.HandlerSynchronous, HandlerTimeoutSeconds: r.HandlerTimeoutS, Scope: i.scope,
-	}
-	if r.HandlerScope != nil {
-		options.Scope = *r.HandlerScope
-	}
 	w := &worker{number: newHandle(), inbox: i, steps: map[uint64]*step{}}
 	w.ctx, w.end = context.WithCancelCause(background())
-	if w.core, err = i.core.OpenWorker(options); err != nil {
+	if w.core, err = i.core.OpenWorker(workerOptions(&r, i.scope)); err != nil {
 		return nil, err
 	}
 	if !i.adopt(w) {
@@ -50,6 +43,17 @@ func openWorker(out []byte, db uint64, in input) ([]byte, error) {
 		return nil, failure(core.CodeClosed, "The inbox is closed.")
 	}
 	return appendJSON(out, abi.WorkerOpenReply{Worker: w.number, WorkerID: w.core.ID(), Concurrency: w.core.Concurrency()}), nil
+}
+
+// workerOptions are the options of a worker; scope is its inbox's.
+func workerOptions(r *abi.WorkerOpenRequest, scope string) core.WorkerOptions {
+	if r.HandlerScope != nil {
+		scope = *r.HandlerScope
+	}
+	return core.WorkerOptions{
+		Concurrency: r.Concurrency, LeaseSeconds: r.LeaseS, WorkerID: r.WorkerID, Endpoints: r.Endpoints,
+		StopTimeoutSeconds: r.StopTimeoutS, HandlerSynchronous: r.HandlerSynchronous, HandlerTimeoutSeconds: r.HandlerTimeoutS, Scope: scope,
+	}
 }
 
 // adopt publishes a worker; false when the inbox is closed already.

@@ -21,7 +21,7 @@ func payloadOf(text string) payload {
 // admit decides, in the claim's transaction, what happens to a claimed job: it
 // becomes a step, or is settled here (nil) because its event is done or gone, its
 // endpoint is paused or nobody handles it.
-func (w *Worker) admit(c *sqlite.Conn, j queue.Job, rows *store.Rows, paused map[int64]bool) (*claim, error) {
+func (w *claimer) admit(e *engine, c *sqlite.Conn, j queue.Job, rows *store.Rows, paused map[int64]bool) (*claim, error) {
 	p := payloadOf(j.Payload)
 	if !rows.Next() {
 		return nil, queue.Cancel(c, j.ID)
@@ -31,18 +31,18 @@ func (w *Worker) admit(c *sqlite.Conn, j queue.Job, rows *store.Rows, paused map
 		return nil, queue.Cancel(c, j.ID)
 	}
 	if key := (queue.Key{ID: j.ID, WorkerID: w.id, Attempts: j.Attempts}); paused[rows.Int(eventEndpoint)] {
-		_, err := queue.Park(c, key, w.e.parkedQueue(rows.Int(eventEndpoint)))
+		_, err := queue.Park(c, key, e.parkedQueue(rows.Int(eventEndpoint)))
 		return nil, err
 	}
-	endpoint := w.e.endpoints.get(event.Endpoint)
+	endpoint := e.endpoints.get(event.Endpoint)
 	if endpoint == nil {
-		endpoint = w.e.newEndpointState(Endpoint{ID: rows.Int(eventEndpoint), Name: event.Endpoint})
+		endpoint = e.newEndpointState(Endpoint{ID: rows.Int(eventEndpoint), Name: event.Endpoint})
 	}
 	k := &claim{key: queue.Key{ID: j.ID, WorkerID: w.id, Attempts: j.Attempts}, eventID: p.event, deliveryID: p.delivery,
-		maxAttempts: j.MaxAttempts, endpoint: endpoint, handler: w.e.registry.find(w.options.Scope, event.Endpoint, event.EventType)}
-	k.keep(w.e, event)
+		maxAttempts: j.MaxAttempts, endpoint: endpoint, since: e.now(), handler: e.registry.find(w.options.Scope, event.Endpoint, event.EventType)}
+	k.keep(e, event)
 	if k.handler == nil {
-		return nil, w.unhandled(c, k, event.EventType)
+		return nil, w.unhandled(e, c, k, event.EventType)
 	}
 	if n := k.handler.params.Retry.MaxAttempts; n > 0 {
 		k.maxAttempts = n
@@ -55,20 +55,20 @@ func (w *Worker) admit(c *sqlite.Conn, j queue.Job, rows *store.Rows, paused map
 const leaveFor = 5
 
 // unhandled applies the endpoint's rule for events without a handler.
-func (w *Worker) unhandled(c *sqlite.Conn, k *claim, eventType string) error {
-	now := w.e.now()
+func (w *claimer) unhandled(e *engine, c *sqlite.Conn, k *claim, eventType string) error {
+	now := e.now()
 	var err error
 	switch k.endpoint.unhandled {
 	case "leave":
-		w.e.counters.left.Add(1)
+		e.counters.left.Add(1)
 		_, err = queue.GiveBack(c, k.key, now.Add(leaveFor*1e9))
 	case "ignore":
-		if err = w.e.settle(c, k, StatusIgnored, "", 0); err == nil {
+		if err = e.settle(c, k, StatusIgnored, "", 0); err == nil {
 			_, err = queue.Acknowledge(c, k.key)
 		}
 	default:
 		message := "no_handler: endpoint \"" + k.endpoint.Name + "\" has no handler for event type \"" + eventType + "\""
-		if err = w.e.settle(c, k, StatusDead, message, 0); err == nil {
+		if err = e.settle(c, k, StatusDead, message, 0); err == nil {
 			_, err = queue.Fail(c, k.key, message, now)
 		}
 	}
@@ -119,8 +119,8 @@ func (e *engine) eventDied(c *sqlite.Conn, event int64, attempts int) error {
 }
 
 // forget removes the job of an event that is gone.
-func (w *Worker) forget(ctx context.Context, k *claim) {
-	_ = w.e.transact(ctx, (*engine).handlersConn, func(c *sqlite.Conn) error {
+func (w *claimer) forget(ctx context.Context, e *engine, k *claim) {
+	_ = e.transact(ctx, (*engine).handlersConn, func(c *sqlite.Conn) error {
 		_, err := queue.Acknowledge(c, k.key)
 		return err
 	})

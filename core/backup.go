@@ -17,7 +17,7 @@ import (
 // Errors: invalid_argument (path is the inbox's own file), cannot_open,
 // storage_full, storage_error.
 func (i *Inbox) Backup(_ context.Context, path string) error {
-	if err := i.usable(); err != nil {
+	if err := i.ownFile("backup"); err != nil {
 		return err
 	}
 	target, err := resolve(path)

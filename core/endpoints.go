@@ -85,14 +85,16 @@ func scanEndpoint(r row) Endpoint {
 // endpoint returns what is known of a name, from memory or from the file.
 func (e *engine) endpoint(name string) (*endpointState, error) {
 	s := e.endpoints.get(name)
-	if s != nil && !s.disabled.Load() {
+	if s != nil && !s.disabled.Load() && e.host == nil {
 		return s, nil
 	}
 	stored, err := e.storedEndpoint(name)
 	if err != nil {
 		return nil, err
 	}
-	if s != nil && s.ID == stored.ID {
+	// The host may have rolled back what the endpoint was added by: then its
+	// secrets are not those of the row.
+	if s != nil && s.ID == stored.ID && (e.host == nil || s.Provider == stored.Provider) {
 		s.disabled.Store(!stored.Enabled)
 		return s, nil
 	}
@@ -100,6 +102,19 @@ func (e *engine) endpoint(name string) (*endpointState, error) {
 	s.disabled.Store(!stored.Enabled)
 	e.endpoints.put(s)
 	return s, nil
+}
+
+// known is what this process knows of an endpoint. On a host's connection that
+// may have been rolled back.
+func (e *engine) known(name string) *endpointState {
+	s := e.endpoints.get(name)
+	if s == nil || e.host == nil {
+		return s
+	}
+	if now, err := e.endpoint(name); err != nil || now != s {
+		return nil
+	}
+	return s
 }
 
 func (e *engine) newEndpointState(stored Endpoint) *endpointState {
@@ -178,7 +193,7 @@ func (e *engine) prepareEndpoint(p EndpointParams) (*endpointState, error) {
 			return nil, err
 		}
 		s.redact = newRedaction(e.options.RedactHeaders, s.verifier)
-	} else if known := e.endpoints.get(p.Name); known != nil && p.Secrets == nil && len(p.ProviderOptions) == 0 {
+	} else if known := e.known(p.Name); known != nil && p.Secrets == nil && len(p.ProviderOptions) == 0 {
 		// Named again without a provider: what verifies it stays as it is.
 		s.Provider, s.verifier, s.redact = known.Provider, known.verifier, known.redact
 		orDefault(&s.url, known.url)

@@ -20,7 +20,9 @@ type engine struct {
 	routines sqlite.Routines
 	file     *filelock.File // nil with a host's SQLite
 
-	host *sqlite.Conn // set: no file of its own, all runs on this connection; see Attach
+	host       *sqlite.Conn // set: no file of its own, all runs on this connection
+	hostFile   *hostFile    // of a HostInbox
+	queueGiven bool         // the call names the queue, also for an event that has a job elsewhere
 
 	gate     *sqlite.Gate
 	receipts *sqlite.Conn // synchronous=FULL: receipts and operator actions
@@ -30,13 +32,9 @@ type engine struct {
 	wake     *wake
 	cookie   int64 // schema cookie that was last inspected; under the gate
 
-	endpoints   endpoints
-	registry    registry
-	counters    counters
-	flood       flood
+	*memory
+
 	share       sharing
-	acted       atomic.Int64 // operator actions and the like that were committed here
-	hooks       hooks
 	retention   retention
 	watchTold   sync.Once
 	checkpoints chan struct{}
@@ -48,6 +46,23 @@ type engine struct {
 	tasks   sync.WaitGroup
 	refs    int // under engines.mu
 	broken  atomic.Pointer[Error]
+}
+
+// memory is what a process knows of a file beside what is in it.
+type memory struct {
+	endpoints endpoints
+	registry  registry
+	counters  counters
+	flood     flood
+	acted     atomic.Int64 // operator actions and the like that were committed here
+	hooks     hooks
+}
+
+func newMemory() *memory {
+	m := &memory{}
+	m.endpoints.init()
+	m.registry.init()
+	return m
 }
 
 // engines are the open files of this process by device and inode.
@@ -244,7 +259,7 @@ func (e *engine) read(f func(c *sqlite.Conn) error) error {
 		return err
 	}
 	if e.host != nil {
-		return fromSQLite(f(e.host))
+		return e.readHost(f)
 	}
 	c, err := e.readers.get()
 	if err != nil {

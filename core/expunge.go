@@ -45,7 +45,7 @@ func (i *Inbox) StepExpunge(ctx context.Context, f EventFilter, reason string, o
 	if f.Limit != 0 || f.Cursor != "" || f.Bodies {
 		return out, "", listFieldsInFilter()
 	}
-	if err := i.usable(); err != nil {
+	if err := i.ownFile("expunge"); err != nil {
 		return out, "", err
 	}
 	x := &expunger{e: i.e, reason: reason}

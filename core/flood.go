@@ -26,17 +26,22 @@ func (r *receipt) unproven() bool {
 // flood counts stored refusals, approximately: other processes' are seen at
 // each recount.
 type flood struct {
-	mu        sync.Mutex
-	endpoints map[int64]*floodCount
-	bytes     int64 // of all rejected rows in the file
-	counted   bool
-	pruning   bool
+	mu sync.Mutex
+	refusals
+	counted bool
+	pruning bool
 }
 
 type floodCount struct {
 	rows   int64
 	second int64 // the rate's present second
 	stored int64 // rows stored in it
+}
+
+// refusals counts those that are stored.
+type refusals struct {
+	endpoints map[int64]*floodCount
+	bytes     int64 // of all of them in the file
 }
 
 // admitRejected decides whether a refusal is stored or only counted.
@@ -47,6 +52,17 @@ func (e *engine) admitRejected(r *receipt) bool {
 	if !f.counted && e.recount() != nil {
 		return true
 	}
+	stored, over := f.admit(r, &e.options)
+	if over && !f.pruning {
+		f.pruning = true
+		e.background("orphans", e.pruneRejected)
+	}
+	return stored
+}
+
+// admit counts a refusal in. over: then there are too many. The caller holds
+// flood.mu.
+func (f *flood) admit(r *receipt, limits *Options) (stored, over bool) {
 	n := f.endpoints[r.endpoint.ID]
 	if n == nil {
 		n = &floodCount{}
@@ -55,24 +71,59 @@ func (e *engine) admitRejected(r *receipt) bool {
 	if second := r.now.Unix(); n.second != second {
 		n.second, n.stored = second, 0
 	}
-	if n.rows >= alwaysStored && n.stored >= e.options.MaxOrphansPerSec {
-		return false
+	if n.rows >= alwaysStored && n.stored >= limits.MaxOrphansPerSec {
+		return false, false
 	}
 	n.rows++
 	n.stored++
 	f.bytes += int64(len(r.body) + len(r.headers) + len(r.query))
-	if (n.rows > e.options.MaxOrphans+orphanChunk || f.bytes > e.options.MaxOrphanBytes) && !f.pruning {
-		f.pruning = true
-		e.background("orphans", e.pruneRejected)
+	return true, n.rows > limits.MaxOrphans+orphanChunk || f.bytes > limits.MaxOrphanBytes
+}
+
+// admitHosted is admitRejected on a host's connection: what has to give way goes
+// in this very call, one chunk at a time, and no lock is held while SQL runs.
+func (e *engine) admitHosted(r *receipt) (bool, error) {
+	f := &e.flood
+	f.mu.Lock()
+	counted := f.counted
+	f.mu.Unlock()
+	if !counted {
+		found, err := e.countRefusals()
+		if err != nil {
+			return false, err
+		}
+		f.mu.Lock()
+		f.refusals, f.counted = found, true
+		f.mu.Unlock()
 	}
-	return true
+	f.mu.Lock()
+	stored, over := f.admit(r, &e.options)
+	f.mu.Unlock()
+	if !over {
+		return stored, nil
+	}
+	found, err := e.countRefusals()
+	if err != nil {
+		return false, err
+	}
+	if endpoint := found.overfull(&e.options); endpoint != 0 {
+		_, err = e.pruneChunk(endpoint)
+	}
+	f.mu.Lock()
+	f.counted = false
+	f.mu.Unlock()
+	return stored, err
 }
 
 // recount reads how many refusals the file holds. The caller holds flood.mu.
 func (e *engine) recount() error {
-	f := &e.flood
-	f.endpoints = map[int64]*floodCount{}
-	f.bytes = 0
+	found, err := e.countRefusals()
+	e.flood.refusals, e.flood.counted = found, err == nil
+	return err
+}
+
+func (e *engine) countRefusals() (refusals, error) {
+	found := refusals{endpoints: map[int64]*floodCount{}}
 	err := e.read(func(c *sqlite.Conn) error {
 		rows, err := c.Query(`SELECT endpoint_id, count(*), sum(length(body_blob) + length(headers_json) + length(query_json))
 			FROM main.knocker_deliveries WHERE ` + unproven + ` GROUP BY endpoint_id`)
@@ -80,13 +131,12 @@ func (e *engine) recount() error {
 			return err
 		}
 		for rows.Next() {
-			f.endpoints[rows.Int(0)] = &floodCount{rows: rows.Int(1)}
-			f.bytes += rows.Int(2)
+			found.endpoints[rows.Int(0)] = &floodCount{rows: rows.Int(1)}
+			found.bytes += rows.Int(2)
 		}
 		return nil
 	})
-	f.counted = err == nil
-	return err
+	return found, err
 }
 
 // pruneRejected lets old refusals give way, in chunks, until the limits hold:
@@ -102,17 +152,20 @@ func (e *engine) pruneRejected() {
 		if endpoint == 0 {
 			return
 		}
-		removed := int64(0)
-		err := e.transact(context.Background(), (*engine).receiptsConn, func(c *sqlite.Conn) error {
-			r, err := c.Exec(`DELETE FROM main.knocker_deliveries WHERE id IN (SELECT id FROM main.knocker_deliveries
-				WHERE endpoint_id = ? AND `+unproven+` ORDER BY received_at, id LIMIT ? OFFSET ?)`, endpoint, orphanChunk, alwaysStored)
-			removed = r.Changes
-			return err
-		})
-		if err != nil || removed == 0 {
+		if removed, err := e.pruneChunk(endpoint); err != nil || removed == 0 {
 			return
 		}
 	}
+}
+
+func (e *engine) pruneChunk(endpoint int64) (removed int64, err error) {
+	err = e.transact(context.Background(), (*engine).receiptsConn, func(c *sqlite.Conn) error {
+		r, err := c.Exec(`DELETE FROM main.knocker_deliveries WHERE id IN (SELECT id FROM main.knocker_deliveries
+			WHERE endpoint_id = ? AND `+unproven+` ORDER BY received_at, id LIMIT ? OFFSET ?)`, endpoint, orphanChunk, alwaysStored)
+		removed = r.Changes
+		return err
+	})
+	return removed, err
 }
 
 // overfull is the endpoint with the most refusals while a limit is exceeded.
@@ -123,13 +176,17 @@ func (e *engine) overfull() (endpoint int64) {
 	if e.recount() != nil {
 		return 0
 	}
+	return f.refusals.overfull(&e.options)
+}
+
+func (f *refusals) overfull(limits *Options) (endpoint int64) {
 	most := int64(0)
 	for id, n := range f.endpoints {
 		if n.rows > most && n.rows > alwaysStored {
 			most, endpoint = n.rows, id
 		}
 	}
-	if most <= e.options.MaxOrphans && f.bytes <= e.options.MaxOrphanBytes {
+	if most <= limits.MaxOrphans && f.bytes <= limits.MaxOrphanBytes {
 		return 0
 	}
 	return endpoint

@@ -20,9 +20,7 @@ func Attach(c *sqlite.Conn, queueName string, maxAttempts int) (*Hosted, error) 
 	if err != nil {
 		return nil, err
 	}
-	e := &engine{host: c, options: options}
-	e.endpoints.init()
-	return &Hosted{e}, nil
+	return &Hosted{&engine{host: c, options: options, queueGiven: queueName != "", memory: newMemory()}}, nil
 }
 
 // hosted runs f in a transaction of its own, or in a savepoint of the host's.
@@ -38,7 +36,7 @@ func (e *engine) hosted(f func(c *sqlite.Conn) error) error {
 func (e *engine) inHost(f func(c *sqlite.Conn) error) (err error) {
 	c := e.host
 	if c.WriteRuns() {
-		return fail(CodeInvalidArgument, "the function can't run inside a statement that writes: call it alone, as the only expression of a SELECT")
+		return insideWrite()
 	}
 	begin, end, undo := "BEGIN IMMEDIATE", "COMMIT", []string{"ROLLBACK"}
 	if c.InTransaction() {
@@ -61,6 +59,22 @@ func (e *engine) inHost(f func(c *sqlite.Conn) error) (err error) {
 		_, err = c.Exec(end)
 	}
 	done = err == nil
+	return fromSQLite(err)
+}
+
+func insideWrite() *Error {
+	return fail(CodeInvalidArgument, "the function can't run inside a statement that writes: call it alone, as the only expression of a SELECT")
+}
+
+// readHost runs f on the host's connection. Where it fails, the likely reason is
+// asked for only then.
+func (e *engine) readHost(f func(c *sqlite.Conn) error) error {
+	err := f(e.host)
+	if sqlite.CodeOf(err) == sqlite.CodeError {
+		if why := hostSchema(e.host); why != nil {
+			return why
+		}
+	}
 	return fromSQLite(err)
 }
 
@@ -110,14 +124,29 @@ func (h *Hosted) AddEndpoint(name, path, providerName string, enabled bool) (int
 	return s.ID, err
 }
 
+// BootstrapIfPossible is Bootstrap, but leaves a file alone that can't be written
+// now, or that needs a migration: then each call says why it can't run.
+func (h *Hosted) BootstrapIfPossible() error {
+	err := h.Bootstrap()
+	switch CodeOf(err) {
+	case CodeReadOnly, CodeBusy, CodeBusySnapshot, CodeMigrationNeeded, CodeSchemaTooNew:
+		return nil
+	}
+	return err
+}
+
 // Receive verifies and stores one request. durable: it is on disk when the call
 // returns; in the host's transaction nothing is, before its commit.
 func (h *Hosted) Receive(p ReceiveParams) (out Result, durable bool, err error) {
-	e := h.e
+	return h.e.receiveHosted(&p, h.e.admitUnlessFull)
+}
+
+// receiveHosted asks admit whether a refusal is stored.
+func (e *engine) receiveHosted(p *ReceiveParams, admit func(r *receipt) (bool, error)) (out Result, durable bool, err error) {
 	if err := hostSchema(e.host); err != nil {
 		return out, false, err
 	}
-	r, err := e.prepareReceipt(&p)
+	r, err := e.prepareReceipt(p)
 	if err != nil {
 		return out, false, err
 	}
@@ -125,15 +154,15 @@ func (h *Hosted) Receive(p ReceiveParams) (out Result, durable bool, err error) 
 		return r.answer(0, nil, false), false, nil
 	}
 	if r.unproven() {
-		if full, err := e.full(r); err != nil || full {
-			return r.answer(0, nil, false), false, err
+		if stored, err := admit(r); err != nil || !stored {
+			return e.refuseUnstored(r), false, err
 		}
 	}
 	if err := r.pack(); err != nil {
 		return out, false, fromSQLite(err)
 	}
 	own := !e.host.InTransaction()
-	err = e.hosted(func(c *sqlite.Conn) error {
+	r.err = e.hosted(func(c *sqlite.Conn) error {
 		var ids sequences
 		if err := ids.read(c); err != nil {
 			return err
@@ -141,22 +170,22 @@ func (h *Hosted) Receive(p ReceiveParams) (out Result, durable bool, err error) 
 		_, err := writeReceipts(c, ids, []*receipt{r}, false)
 		return err
 	})
-	if err != nil {
-		return out, false, err
+	e.announce([]*receipt{r}, 0)
+	if r.err != nil {
+		return out, false, r.err
 	}
 	return r.result, own && synchronous(e.host), nil
 }
 
-// full reports whether as many refused requests of the endpoint are stored as
-// may be. Nothing is pruned here to make room: that is an open inbox's task.
-func (e *engine) full(r *receipt) (bool, error) {
-	e.flood.mu.Lock()
-	defer e.flood.mu.Unlock()
-	if err := e.recount(); err != nil {
+// admitUnlessFull stores refusals until as many are there as may be. Nothing is
+// pruned here to make room: that is a task of an inbox.
+func (e *engine) admitUnlessFull(r *receipt) (bool, error) {
+	found, err := e.countRefusals()
+	if err != nil {
 		return false, err
 	}
-	n := e.flood.endpoints[r.endpoint.ID]
-	return n != nil && n.rows >= e.options.MaxOrphans || e.flood.bytes >= e.options.MaxOrphanBytes, nil
+	n := found.endpoints[r.endpoint.ID]
+	return (n == nil || n.rows < e.options.MaxOrphans) && found.bytes < e.options.MaxOrphanBytes, nil
 }
 
 // synchronous reports whether a commit of the connection waits for the disk.

@@ -56,37 +56,37 @@ func (k *claim) keep(e *engine, event Event) {
 	}
 }
 
-// load gives the step its event: as the claim has read it, or read now.
-func (s *Step) load() error {
-	if a := s.claim.ahead; a != nil && time.Since(a.at) < claimAhead && a.acted == s.w.e.acted.Load() {
-		s.event = a.event
-	} else if err := s.read(); err != nil {
+// load gives the run its event: as the claim has read it, or read now.
+func (a *attempt) load() error {
+	if k := a.claim.ahead; k != nil && time.Since(k.at) < claimAhead && k.acted == a.e.acted.Load() {
+		a.event = k.event
+	} else if err := a.read(); err != nil {
 		return err
 	}
-	s.claim.ahead = nil
-	s.event.Status, s.event.AttemptCount = StatusProcessing, s.claim.key.Attempts
+	a.claim.ahead = nil
+	a.event.Status, a.event.AttemptCount = StatusProcessing, a.claim.key.Attempts
 	return nil
 }
 
 // read reads the event: with the delivery that a replay names, or its own.
-func (s *Step) read() error {
-	return s.w.e.read(func(c *sqlite.Conn) error {
+func (a *attempt) read() error {
+	return a.e.read(func(c *sqlite.Conn) error {
 		var rows *store.Rows
 		var err error
-		if s.claim.deliveryID != 0 {
-			rows, err = c.Query(selectEventDelivery+" WHERE e.id = ?1", s.claim.eventID, s.claim.deliveryID)
+		if a.claim.deliveryID != 0 {
+			rows, err = c.Query(selectEventDelivery+" WHERE e.id = ?1", a.claim.eventID, a.claim.deliveryID)
 		} else {
-			rows, err = c.Query(selectEvent+" WHERE e.id = ?1", s.claim.eventID)
+			rows, err = c.Query(selectEvent+" WHERE e.id = ?1", a.claim.eventID)
 		}
 		if err != nil {
 			return err
 		}
 		if !rows.Next() {
-			return fail(CodeNotFound, "event %d is gone", s.claim.eventID)
+			return fail(CodeNotFound, "event %d is gone", a.claim.eventID)
 		}
-		s.event = scanEvent(rows)
-		if s.event.Status == StatusIgnored || s.event.Status == StatusHandled {
-			return fail(CodeNotFound, "event %d is %s", s.claim.eventID, s.event.Status)
+		a.event = scanEvent(rows)
+		if a.event.Status == StatusIgnored || a.event.Status == StatusHandled {
+			return fail(CodeNotFound, "event %d is %s", a.claim.eventID, a.event.Status)
 		}
 		return nil
 	})

@@ -35,7 +35,7 @@ func openEngine(path string, options Options) (*engine, error) {
 	if err != nil {
 		return nil, fromSQLite(err)
 	}
-	e := &engine{path: path, options: options, routines: routines, gate: &sqlite.Gate{},
+	e := &engine{path: path, options: options, routines: routines, memory: newMemory(), gate: &sqlite.Gate{},
 		workers: map[*Worker]struct{}{}, closing: make(chan struct{}), checkpoints: make(chan struct{}, 1)}
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return nil, fail(CodeCannotOpen, "%s is a directory, not a database file", path)
@@ -48,8 +48,6 @@ func openEngine(path string, options Options) (*engine, error) {
 		return nil, err
 	}
 	e.gate.OnWait(e.flush)
-	e.endpoints.init()
-	e.registry.init()
 	e.wake = newWake(e)
 	e.background("checkpoint", e.checkpointLoop)
 	e.background("file lock watch", e.watchFile)

@@ -143,7 +143,7 @@ func (i *Inbox) StartRetention(p RetentionPolicy) error {
 }
 
 func (i *Inbox) startRetention(p RetentionPolicy, replace bool) (*retentionTask, error) {
-	if err := i.usable(); err != nil {
+	if err := i.ownFile("start_retention"); err != nil {
 		return nil, err
 	}
 	p, err := p.withDefaults()

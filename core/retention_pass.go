@@ -164,6 +164,9 @@ func adapted(size int, held time.Duration, smallest, largest int) int {
 // rest leaves the writer to others, also those of other processes, for as long
 // as the pass has held it.
 func (p *retentionPass) rest(ctx context.Context, held time.Duration) error {
+	if p.e.host != nil && p.e.host.InTransaction() {
+		return nil // it is not ours to leave
+	}
 	timer := time.NewTimer(min(max(held, shortestRest), longestRest))
 	defer timer.Stop()
 	select {

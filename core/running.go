@@ -89,6 +89,9 @@ func (e *engine) running(c *sqlite.Conn, endpoint string, after int64, limit int
 
 // startedJobs are the jobs whose handlers run in this process, and since when.
 func (e *engine) startedJobs() map[int64]time.Time {
+	if e.hostFile != nil {
+		return e.hostFile.startedJobs()
+	}
 	e.mu.Lock()
 	workers := make([]*Worker, 0, len(e.workers))
 	for w := range e.workers {

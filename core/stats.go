@@ -349,10 +349,21 @@ func countBy(c *sqlite.Conn, into map[string]int64, sql string, args ...any) err
 // snapshot runs several reads on one state of the file.
 func (e *engine) snapshot(f func(c *sqlite.Conn) error) error {
 	return e.read(func(c *sqlite.Conn) error {
+		if e.host != nil && (c.InTransaction() || c.WriteRuns()) {
+			return f(c) // the host's transaction, or statement, is one state already
+		}
 		if _, err := c.Exec("BEGIN"); err != nil {
 			return err
 		}
-		defer rollback(c)
+		defer endRead(c)
 		return f(c)
 	})
+}
+
+// endRead ends a transaction that has written nothing. A host's hooks would hear
+// of a rollback.
+func endRead(c *sqlite.Conn) {
+	if _, err := c.Exec("COMMIT"); err != nil {
+		rollback(c)
+	}
 }

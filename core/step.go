@@ -14,11 +14,9 @@ import (
 // Step is one event in the hands of one handler, from claim to outcome. It
 // belongs to no thread; calls on it wait for each other.
 type Step struct {
+	attempt
 	w       *Worker
-	claim   *claim
-	event   Event
 	home    uint64
-	started time.Time
 	timeout time.Duration
 	timer   *time.Timer
 
@@ -48,25 +46,10 @@ type transaction struct {
 }
 
 func newStep(w *Worker, k *claim, home uint64) *Step {
-	s := &Step{w: w, claim: k, home: home, started: time.Now(), over: make(chan struct{}), timeout: seconds(w.options.HandlerTimeoutSeconds)}
-	if k.handler.timeout > 0 {
-		s.timeout = k.handler.timeout
-	}
+	s := &Step{attempt: attempt{e: w.e, claim: k, started: time.Now()}, w: w, home: home, over: make(chan struct{}), timeout: w.timeout(k)}
 	s.timer = safe.AfterFunc("handler timeout", s.timeout, s.timedOut)
 	return s
 }
-
-// Event is the event to handle, with its body.
-func (s *Step) Event() *Event { return &s.event }
-
-// Handler is the id of the registered handler.
-func (s *Step) Handler() int64 { return s.claim.handler.id }
-
-// Attempt counts this run; 1 is the first.
-func (s *Step) Attempt() int { return s.claim.key.Attempts }
-
-// MaxAttempts is after how many failures the event is dead.
-func (s *Step) MaxAttempts() int { return s.claim.maxAttempts }
 
 // Timeout is how long the handler may run.
 func (s *Step) Timeout() time.Duration { return s.timeout }
@@ -80,7 +63,7 @@ func (s *Step) Over() <-chan struct{} { return s.over }
 func (s *Step) State() (open bool, ended Code, remaining time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	remaining = s.w.e.options.MaxTransaction
+	remaining = s.e.options.MaxTransaction
 	if s.tx != nil {
 		remaining = time.Until(s.tx.ends)
 	}
@@ -134,7 +117,7 @@ func (s *Step) statement(ctx context.Context, blocks uint64, run func(c *sqlite.
 	if err := s.begin(ctx, blocks); err != nil {
 		return err
 	}
-	c := s.w.e.handlers
+	c := s.e.handlers
 	s.used = true
 	err := run(c)
 	if s.tx.hasExpired() {
@@ -177,7 +160,7 @@ func (s *Step) begin(ctx context.Context, blocks uint64) error {
 	if err := s.enter(ctx, home, blocks); err != nil {
 		return err
 	}
-	e, c := s.w.e, s.w.e.handlers
+	e, c := s.e, s.e.handlers
 	s.savepoint = c.InTransaction()
 	b := c.NewBatch()
 	defer b.Close()
@@ -235,7 +218,7 @@ func (s *Step) waiter(home, blocks uint64) *sqlite.Waiter {
 // enter gets the writer, with the transaction that an event before has left
 // open, or with none.
 func (s *Step) enter(ctx context.Context, home, blocks uint64) error {
-	e := s.w.e
+	e := s.e
 	start := time.Now()
 	if e.unpark() {
 		e.gate.Adopt(home)
@@ -260,30 +243,9 @@ func (s *Step) enter(ctx context.Context, home, blocks uint64) error {
 	return nil
 }
 
-// changed reports whether the claim or the event is not what it was.
-func (s *Step) changed(c *sqlite.Conn) (bool, error) {
-	if err := s.w.e.checkSchema(c); err != nil {
-		return false, err
-	}
-	b := c.NewBatch()
-	defer b.Close()
-	still := s.addStillOurs(b)
-	if _, err := b.Run(); err != nil {
-		return false, err
-	}
-	return b.Rows(still).Len() == 0, nil
-}
-
-// addStillOurs asks whether the event is still this step's to handle.
-func (s *Step) addStillOurs(b store.Batch) int {
-	return b.Add(0, `SELECT 1 FROM main.knocker_events e, main._honker_live j
-		WHERE e.id = ? AND e.status NOT IN ('handled', 'ignored') AND j.id = ? AND j.worker_id = ? AND j.attempts = ? AND j.state = 'processing'`,
-		s.claim.eventID, s.claim.key.ID, s.claim.key.WorkerID, s.claim.key.Attempts)
-}
-
 // watch bounds the transaction: the writer belongs to everybody.
 func (s *Step) watch() *transaction {
-	e, c := s.w.e, s.w.e.handlers
+	e, c := s.e, s.e.handlers
 	t := &transaction{live: true, ends: time.Now().Add(e.options.MaxTransaction)}
 	t.timer = safe.AfterFunc("transaction timeout", e.options.MaxTransaction, func() {
 		if !t.expire(c) {
@@ -337,7 +299,7 @@ func (s *Step) rollback(reason Code) {
 	if s.tx == nil {
 		return
 	}
-	e, c := s.w.e, s.w.e.handlers
+	e, c := s.e, s.e.handlers
 	s.tx.close(c)
 	s.tx = nil
 	switch {
@@ -363,7 +325,7 @@ func (s *Step) rollback(reason Code) {
 // transaction is still open, unless again says that the event will run again
 // with those that shared its commit.
 func (s *Step) commit(more bool) (again bool, err error) {
-	e, c := s.w.e, s.w.e.handlers
+	e, c := s.e, s.e.handlers
 	deferred := c.DeferredForeignKeys()
 	if len(e.share.members) > 0 {
 		if deferred { // only this step can have left it open
@@ -401,21 +363,20 @@ func (s *Step) commit(more bool) (again bool, err error) {
 
 // leave takes the step out of the transaction, which goes on without it.
 func (s *Step) leave() {
-	s.tx.close(s.w.e.handlers)
+	s.tx.close(s.e.handlers)
 	s.tx = nil
 }
 
 // committed tells that the step's work is in the file.
 func (s *Step) committed() {
-	s.w.e.committed(s.w.e.handlers)
-	s.w.e.counters.finished(StatusHandled)
-	s.tell(HookHandled, nil)
+	s.e.committed(s.e.handlers)
+	s.tellHandled()
 }
 
 func (s *Step) endedError() *Error {
 	e := fail(s.ended, "")
 	if s.ended == CodeTransactionTimeout {
-		e.Message = "the handler's transaction was open longer than max_transaction_s (" + s.w.e.options.MaxTransaction.String() +
+		e.Message = "the handler's transaction was open longer than max_transaction_s (" + s.e.options.MaxTransaction.String() +
 			") and was rolled back: do slow work before the first use of tx"
 	}
 	return e
@@ -436,7 +397,7 @@ func (s *Step) endLocked(reason Code) bool {
 	}
 	s.rollback(reason)
 	if reason == CodeLeaseLost {
-		s.w.e.counters.leasesLost.Add(1)
+		s.e.counters.leasesLost.Add(1)
 	}
 	return true
 }
@@ -453,8 +414,7 @@ func (s *Step) timedOut() {
 	}
 	s.rollback(CodeHandlerTimeout)
 	s.closeOver()
-	_, _ = s.settleFailed(context.Background(), Outcome{Kind: "failed", ErrorType: string(CodeHandlerTimeout),
-		Message: "the handler ran longer than " + s.timeout.String()})
+	_, _ = s.settleError(context.Background(), handlerTimeout(s.timeout))
 }
 
 // discard forgets a step that was never handed out.

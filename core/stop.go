@@ -26,14 +26,14 @@ func (w *Worker) Stop(ctx context.Context, deadline time.Duration) (StopReport, 
 	// that holds the writer now must not hold up the stop, so there is a second
 	// try after it.
 	early, cancel := context.WithTimeout(ctx, min(deadline/2, time.Second))
-	report.GivenBack, _ = w.giveBack(early, nil)
+	report.GivenBack, _ = w.giveBack(early, w.e, nil)
 	cancel()
 	w.awaitSteps(ctx, timer.C)
 	cut := w.cutOff(CodeStopped)
 	for _, s := range cut {
 		report.RolledBack = append(report.RolledBack, s.claim.eventID)
 	}
-	given, err := w.giveBack(context.WithoutCancel(ctx), cut)
+	given, err := w.giveBack(context.WithoutCancel(ctx), w.e, claimsOf(cut))
 	report.GivenBack += given
 	return report, err
 }
@@ -95,7 +95,7 @@ func (w *Worker) running() int {
 // giveBack returns unstarted jobs and those of steps that were cut off; no
 // attempt counts. It reports how many had never started. What could not be
 // returned is kept for another try, or comes back when its lease ends.
-func (w *Worker) giveBack(ctx context.Context, cut []*Step) (int, error) {
+func (w *claimer) giveBack(ctx context.Context, e *engine, cut []*claim) (int, error) {
 	w.mu.Lock()
 	waiting := w.buffer
 	w.buffer = nil
@@ -104,7 +104,7 @@ func (w *Worker) giveBack(ctx context.Context, cut []*Step) (int, error) {
 		return 0, nil
 	}
 	given := 0
-	err := w.e.transact(ctx, (*engine).handlersConn, func(c *sqlite.Conn) error {
+	err := e.transact(ctx, (*engine).handlersConn, func(c *sqlite.Conn) error {
 		given = 0
 		for _, k := range waiting {
 			ok, err := queue.GiveBack(c, k.key, time.Time{})
@@ -114,8 +114,8 @@ func (w *Worker) giveBack(ctx context.Context, cut []*Step) (int, error) {
 				given++
 			}
 		}
-		for _, s := range cut {
-			if _, err := queue.GiveBack(c, s.claim.key, time.Time{}); err != nil {
+		for _, k := range cut {
+			if _, err := queue.GiveBack(c, k.key, time.Time{}); err != nil {
 				return err
 			}
 		}
@@ -129,6 +129,14 @@ func (w *Worker) giveBack(ctx context.Context, cut []*Step) (int, error) {
 	return given, err
 }
 
+func claimsOf(steps []*Step) []*claim {
+	list := make([]*claim, len(steps))
+	for n, s := range steps {
+		list[n] = s.claim
+	}
+	return list
+}
+
 // Close gives back what the worker holds and closes it; running steps are
 // rolled back.
 func (w *Worker) Close() error {
@@ -139,7 +147,7 @@ func (w *Worker) Close() error {
 	}
 	w.stopping, w.over = true, true
 	w.mu.Unlock()
-	_, err := w.giveBack(context.Background(), w.cutOff(CodeStopped))
+	_, err := w.giveBack(context.Background(), w.e, claimsOf(w.cutOff(CodeStopped)))
 	close(w.closed)
 	w.e.mu.Lock()
 	delete(w.e.workers, w)

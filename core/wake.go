@@ -76,8 +76,11 @@ func (w *wake) miss() bool {
 	return true
 }
 
-// broadcast wakes all who wait.
+// broadcast wakes all who wait. On a host's connection nobody does.
 func (w *wake) broadcast() {
+	if w == nil {
+		return
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	close(w.changed)

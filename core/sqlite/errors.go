@@ -34,6 +34,7 @@ func (e *Error) Primary() int { return e.Code & 0xff }
 
 // Primary result codes that callers tell apart.
 const (
+	CodeError      = C.SQLITE_ERROR
 	CodeBusy       = C.SQLITE_BUSY
 	CodeLocked     = C.SQLITE_LOCKED
 	CodeReadOnly   = C.SQLITE_READONLY
