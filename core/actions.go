@@ -182,7 +182,9 @@ func (e *engine) queueAnew(c *sqlite.Conn, eventID, deliveryID int64) error {
 	if s := e.endpoints.get(rows.Text(2)); s != nil {
 		attempts = s.retry.MaxAttempts
 	}
-	orDefault(&name, e.options.QueueName)
+	if name == "" || e.queueGiven {
+		name = e.options.QueueName
+	}
 	if job != 0 {
 		if err := queue.Cancel(c, job); err != nil {
 			return err

@@ -18,27 +18,113 @@ type HostedJob struct {
 }
 
 // Claim takes up to limit due jobs for timeout seconds; a job whose lease is
-// over is claimed alone. Events whose attempts are used up die.
+// over is claimed alone. Events whose attempts are used up die, and jobs of
+// events that are done or whose endpoint is paused are not handed out.
 func (h *Hosted) Claim(name, worker string, limit, timeout int64) ([]HostedJob, error) {
 	if limit < 1 || limit > 1000 || timeout < 1 || timeout > maxLeaseSeconds {
 		return nil, fail(CodeInvalidArgument, "a claim takes 1 to 1000 jobs for 1 to %d seconds", maxLeaseSeconds)
 	}
+	p := queue.ClaimParams{Queue: name, WorkerID: worker, Lease: time.Duration(timeout) * time.Second, Now: time.Unix(h.e.now().Unix(), 0)}
 	jobs := []HostedJob{}
 	err := h.e.hosted(func(c *sqlite.Conn) error {
-		now := time.Unix(h.e.now().Unix(), 0)
-		claimed, exhausted, err := queue.Claim(c, queue.ClaimParams{Queue: name, WorkerID: worker, Limit: int(limit),
-			Lease: time.Duration(timeout) * time.Second, Now: now})
-		for _, j := range exhausted {
-			if p := payloadOf(j.Payload); err == nil && p.event != 0 {
-				err = h.e.eventDied(c, p.event, j.Attempts)
+		a := hostedClaim{e: h.e, c: c, queue: name}
+		var err error
+		if a.paused, err = h.e.takeBack(c); err != nil {
+			return err
+		}
+		for round := 0; round < parkRounds; round++ {
+			p.Limit = int(limit) - len(jobs)
+			claimed, exhausted, err := queue.Claim(c, p)
+			if err != nil {
+				return err
+			}
+			for _, j := range exhausted {
+				if err := a.died(j); err != nil {
+					return err
+				}
+			}
+			before := len(jobs)
+			for _, j := range claimed {
+				taken, err := a.admit(queue.Key{ID: j.ID, WorkerID: worker, Attempts: j.Attempts}, j)
+				if err != nil {
+					return err
+				}
+				if taken {
+					jobs = append(jobs, HostedJob{j.ID, name, j.Payload, worker, j.Attempts, p.Now.Unix() + timeout})
+				}
+			}
+			if len(jobs) == before+len(claimed) || len(jobs) == int(limit) {
+				break // nothing was put aside, so there is nothing more; or enough
 			}
 		}
-		for _, j := range claimed {
-			jobs = append(jobs, HostedJob{j.ID, name, j.Payload, worker, j.Attempts, now.Unix() + timeout})
-		}
-		return err
+		return nil
 	})
 	return jobs, err
+}
+
+// A claim that meets jobs of a paused endpoint puts many of them aside, and
+// tries again this often: the next claim goes on.
+const (
+	parkAtOnce = 1000
+	parkRounds = 10
+)
+
+// hostedClaim is the transaction of one claim.
+type hostedClaim struct {
+	e      *engine
+	c      *sqlite.Conn
+	queue  string
+	paused map[int64]bool
+}
+
+// event finds the event of a job. Other queues than the inbox's own may hold an
+// application's jobs, so there the event must know the job as its own.
+func (a *hostedClaim) event(j queue.Job) (id, endpoint int64, status string, err error) {
+	id = payloadOf(j.Payload).event
+	if id == 0 {
+		return 0, 0, "", nil
+	}
+	rows, err := a.c.Query("SELECT endpoint_id, status FROM main.knocker_events WHERE id = ? AND (job_id = ? OR ?)", id, j.ID, a.queue == DefaultQueue)
+	if err != nil {
+		return 0, 0, "", err
+	}
+	if !rows.Next() {
+		if a.queue != DefaultQueue {
+			id = 0
+		}
+		return id, 0, "", nil
+	}
+	return id, rows.Int(0), rows.Text(1), nil
+}
+
+func (a *hostedClaim) died(j queue.Job) error {
+	event, _, _, err := a.event(j)
+	if err != nil || event == 0 {
+		return err
+	}
+	return a.e.eventDied(a.c, event, j.Attempts)
+}
+
+// admit reports whether a claimed job is handed out. Else it is drained, for its
+// event is done or gone, or put aside.
+func (a *hostedClaim) admit(k queue.Key, j queue.Job) (bool, error) {
+	event, endpoint, status, err := a.event(j)
+	switch {
+	case err != nil || event == 0:
+		return err == nil, err
+	case status == "" || status == StatusHandled || status == StatusIgnored:
+		return false, queue.Cancel(a.c, j.ID)
+	case !a.paused[endpoint]:
+		return true, nil
+	}
+	if _, err := queue.Park(a.c, k, a.e.parkedQueue(endpoint)); err != nil {
+		return false, err
+	}
+	_, err = a.c.Exec(`UPDATE main._honker_live SET queue = ?1 WHERE id IN (SELECT id FROM main._honker_live INDEXED BY _honker_live_claim
+		WHERE queue = ?2 AND state IN ('pending', 'processing') AND state = 'pending'
+		AND EXISTS (SELECT 1 FROM main.knocker_events e WHERE e.id = `+jobsEvent+` AND e.job_id = _honker_live.id AND e.endpoint_id = ?3)
+		ORDER BY priority DESC, run_at, id LIMIT ?4)`, a.e.parkedQueue(endpoint), a.queue, endpoint, parkAtOnce)
+	return false, err
 }
 
 // maxLeaseSeconds is a year: beyond it a lease is a mistake.
@@ -83,8 +169,7 @@ func (h *Hosted) Fail(job int64, worker, message string) (bool, error) {
 
 func (h *Hosted) fail(c *sqlite.Conn, k queue.Key, message string) (bool, error) {
 	message = clip(message)
-	if _, err := c.Exec("UPDATE main.knocker_events SET status = 'dead', job_id = NULL, last_error = coalesce(?, last_error) WHERE job_id = ? AND status NOT IN ('handled', 'ignored')",
-		orNull(message), k.ID); err != nil {
+	if err := jobDied(c, k.ID, message); err != nil {
 		return false, err
 	}
 	return queue.Fail(c, k, message, h.e.now())

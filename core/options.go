@@ -10,6 +10,9 @@ import (
 	"github.com/knocker-dev/knocker/core/sqlite"
 )
 
+// DefaultQueue is the queue of an inbox that names no other.
+const DefaultQueue = "knocker.events"
+
 // Options configures an inbox. The zero value is ready to use.
 type Options struct {
 	QueueName          string        // Defaults to "knocker.events".
@@ -55,7 +58,7 @@ func orDefault[T comparable](v *T, value T) {
 }
 
 func (o Options) withDefaults() (Options, error) {
-	orDefault(&o.QueueName, "knocker.events")
+	orDefault(&o.QueueName, DefaultQueue)
 	orDefault(&o.BusyTimeout, 5*time.Second)
 	orDefault(&o.ReceiveTimeout, 2500*time.Millisecond)
 	orDefault(&o.MaxBodyBytes, 25<<20)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"strings"
 
 	"github.com/knocker-dev/knocker/core/sqlite"
 	"github.com/knocker-dev/knocker/core/sqlite/filelock"
@@ -23,6 +24,8 @@ func fromSQLite(err error) error {
 		code = CodeForbiddenInHandler
 	case e.Code == sqlite.CodeBusySnapshot:
 		code = CodeBusySnapshot
+	case ourTableMissing(e.Message):
+		code = CodeSchemaMissing
 	default:
 		switch e.Primary() {
 		case sqlite.CodeBusy, sqlite.CodeLocked:
@@ -41,6 +44,13 @@ func fromSQLite(err error) error {
 	}
 	return &Error{Code: code, Message: codeTable[code].Message + " (" + err.Error() + ")", Cause: err,
 		Details: map[string]any{"sqlite_code": e.Code}}
+}
+
+// ourTableMissing knows a table that somebody has dropped. Only the library's own
+// statements name them with their database.
+func ourTableMissing(message string) bool {
+	name, ok := strings.CutPrefix(message, "no such table: main.")
+	return ok && (strings.HasPrefix(name, "knocker_") || strings.HasPrefix(name, "_honker_"))
 }
 
 func describeOpen(path string, err error) error {

@@ -1,8 +1,10 @@
 package extension
 
 import (
+	"bytes"
 	"encoding/json"
 	"math"
+	"strings"
 
 	"github.com/knocker-dev/knocker/core"
 	"github.com/knocker-dev/knocker/core/store"
@@ -59,6 +61,35 @@ func (a *Arguments) Small(name string) int64 {
 	return n
 }
 
+// OptionalInteger is an integer or NULL.
+func (a *Arguments) OptionalInteger(name string) *int64 {
+	if a.null() {
+		return nil
+	}
+	n := a.Integer(name)
+	return &n
+}
+
+// optionalSeconds is a time from now, as far as a century in either direction.
+func (a *Arguments) optionalSeconds(name string) *int64 {
+	n := a.OptionalInteger(name)
+	if n != nil && (*n > century || *n < -century) {
+		a.refuse(name, "a number of seconds within a hundred years")
+	}
+	return n
+}
+
+const century = 100 * 366 * 24 * 3600
+
+// null takes the next argument if it is NULL, or was left out.
+func (a *Arguments) null() bool {
+	if a.next < a.rows.Columns() && !a.rows.IsNull(a.next) {
+		return false
+	}
+	a.next++
+	return true
+}
+
 // Flag is 0 or 1.
 func (a *Arguments) Flag(name string) bool {
 	n := a.Integer(name)
@@ -70,8 +101,7 @@ func (a *Arguments) Flag(name string) bool {
 
 // OptionalFlag is 0, 1 or NULL.
 func (a *Arguments) OptionalFlag(name string) *bool {
-	if a.next < a.rows.Columns() && a.rows.IsNull(a.next) {
-		a.next++
+	if a.null() {
 		return nil
 	}
 	set := a.Flag(name)
@@ -83,6 +113,15 @@ func (a *Arguments) Text(name string) string {
 	v, ok := a.value().(string)
 	if !ok || v == "" {
 		a.refuse(name, "a text that is not empty")
+	}
+	return v
+}
+
+// String is a TEXT, also an empty one.
+func (a *Arguments) String(name string) string {
+	v, ok := a.value().(string)
+	if !ok {
+		a.refuse(name, "a text")
 	}
 	return v
 }
@@ -135,12 +174,37 @@ func (a *Arguments) Object(name string) (out map[string]any) {
 	return out
 }
 
-// queueSettings are a receipt's last arguments: NULL or left out, the defaults.
+// fields decodes a text that holds JSON into a struct, none of whose fields may
+// be unknown, or into a list. NULL and the empty text leave it as it is.
+func (a *Arguments) fields(name string, into any) {
+	raw, ok := a.JSON(name).(json.RawMessage)
+	if !ok {
+		return
+	}
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(into); err != nil {
+		a.refuse(name, "valid: "+strings.TrimPrefix(err.Error(), "json: "))
+	}
+}
+
+// texts is a JSON array of texts; NULL and the empty text are nil.
+func (a *Arguments) texts(name string) (out []string) {
+	a.fields(name, &out)
+	return out
+}
+
+// queueName is a queue; NULL or left out, the default one.
+func (a *Arguments) queueName() { a.queue = a.OptionalText("queue_name") }
+
+// queueSettings are the last arguments of what queues a job: NULL or left out,
+// the defaults.
 func (a *Arguments) queueSettings() {
-	a.queue = a.OptionalText("queue_name")
-	if a.next < a.rows.Columns() && !a.rows.IsNull(a.next) {
-		if a.maxAttempts = a.Small("max_attempts"); a.maxAttempts < 1 {
+	a.queueName()
+	if n := a.OptionalInteger("max_attempts"); n != nil {
+		if *n < 1 || *n > math.MaxInt32 {
 			a.refuse("max_attempts", "at least 1")
 		}
+		a.maxAttempts = *n
 	}
 }

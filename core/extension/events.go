@@ -1,6 +1,10 @@
 package extension
 
-import "github.com/knocker-dev/knocker/core"
+import (
+	"context"
+
+	"github.com/knocker-dev/knocker/core"
+)
 
 func markProcessing(a *Arguments) Call {
 	event, attempt := a.Integer("event_id"), a.Small("attempt_count")
@@ -28,10 +32,19 @@ func act(action func(h *core.Hosted, event int64) error) func(a *Arguments) Call
 }
 
 // runAgain reads into which queue, and how often, as well.
-func runAgain(of string, action func(h *core.Hosted, id int64) error) func(a *Arguments) Call {
+func runAgain(action func(h *core.Hosted, event int64) error) func(a *Arguments) Call {
 	return func(a *Arguments) Call {
-		id := a.Integer(of)
+		event := a.Integer("event_id")
 		a.queueSettings()
-		return a.done(func(h *core.Hosted) error { return action(h, id) })
+		return a.done(func(h *core.Hosted) error { return action(h, event) })
 	}
+}
+
+func replayDelivery(a *Arguments) Call {
+	delivery := a.Integer("delivery_id")
+	a.queueSettings()
+	return a.inbox(func(i *core.Inbox) (any, error) {
+		_, err := i.ReplayDelivery(context.Background(), delivery, 0)
+		return int64(1), err
+	})
 }

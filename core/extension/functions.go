@@ -23,7 +23,6 @@ type Call func(c *sqlite.Conn) (any, error)
 // Add adds a function to the table. To be called from an init.
 func Add(f Function) { functions = append(functions, f) }
 
-// One argument's name is what the error about it says.
 var functions = []Function{
 	{Name: "knocker_version", Prepare: func(*Arguments) Call {
 		return func(*sqlite.Conn) (any, error) { return core.Version, nil }
@@ -39,15 +38,33 @@ var functions = []Function{
 	{"knocker_mark_failed", 5, 5, true, markFailed, nil},
 
 	{"knocker_ignore", 1, 1, true, act((*core.Hosted).Ignore), nil},
-	{"knocker_replay", 3, 3, true, runAgain("event_id", (*core.Hosted).Replay), nil},
-	{"knocker_requeue", 3, 3, true, runAgain("event_id", (*core.Hosted).Requeue), nil},
+	{"knocker_replay", 3, 3, true, runAgain((*core.Hosted).Replay), nil},
+	{"knocker_requeue", 3, 3, true, runAgain((*core.Hosted).Requeue), nil},
+
+	{"knocker_replay_delivery", 3, 3, true, replayDelivery, nil},
+	{"knocker_reset_event", 1, 1, true, act((*core.Hosted).Reset), nil},
+
+	{"knocker_prune_events", 4, 4, true, pruneEvents, nil},
+	{"knocker_prune_orphan_deliveries", 3, 3, true, pruneOrphans, nil},
+	{"knocker_run_retention_pass", 6, 6, true, runRetentionPass, nil},
+
+	{"knocker_get_event", 1, 1, false, getEvent, nil},
+	{"knocker_get_delivery", 1, 1, false, getDelivery, nil},
+	{"knocker_list_events", 1, 1, false, listEvents, nil},
+	{"knocker_list_deliveries", 1, 1, false, listDeliveries, nil},
+	{"knocker_stats", 0, 0, false, stats, nil},
 
 	{"honker_bootstrap", 0, 0, true, bootstrap, nil},
+	{"honker_enqueue", 7, 7, true, enqueue, nil},
 	{"honker_claim_batch", 4, 4, true, claim, nil},
 	{"honker_ack", 2, 2, true, acknowledge, nil},
+	{"honker_ack_batch", 2, 2, true, acknowledgeAll, nil},
 	{"honker_retry", 4, 4, true, retry, nil},
 	{"honker_fail", 3, 3, true, failJob, nil},
 	{"honker_heartbeat", 3, 3, true, heartbeat, nil},
+	{"honker_sweep_expired", 1, 1, true, sweepExpired, nil},
+	{"honker_cancel", 1, 1, true, cancel, nil},
+	{"honker_get_job", 1, 1, false, getJob, nil},
 	{"honker_queue_next_claim_at", 1, 1, false, nextClaimAt, nil},
 }
 

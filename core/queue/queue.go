@@ -207,10 +207,11 @@ func Fail(c store.Conn, k Key, reason string, now time.Time) (bool, error) {
 	if err != nil || !ok {
 		return false, err
 	}
-	return true, bury(c, k.ID, reason, now)
+	return true, Bury(c, k.ID, reason, now)
 }
 
-func bury(c store.Conn, id int64, reason string, now time.Time) error {
+// Bury moves a live job to the dead table, whoever holds it.
+func Bury(c store.Conn, id int64, reason string, now time.Time) error {
 	b := c.NewBatch()
 	defer b.Close()
 	addBury(b, id, reason, now)

@@ -51,3 +51,6 @@ func (c *Conn) HasFunction(name string, arguments int) bool {
 
 // Handle is the address of the connection: it names it while it is open.
 func (c *Conn) Handle() uintptr { return uintptr(unsafe.Pointer(c.c.db)) }
+
+// Table is the address of the table (sqlite3_api_routines *).
+func (r Routines) Table() unsafe.Pointer { return unsafe.Pointer(r.table) }
