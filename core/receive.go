@@ -110,7 +110,7 @@ func (v *Verified) Store(here bool, done func(Result, error)) {
 // verified does what needs no writer, and says until when the receipt has to be
 // stored, unless it is settled without.
 func (i *Inbox) verified(ctx context.Context, p *ReceiveParams) (r *receipt, deadline time.Time, err error) {
-	if err := i.usable(); err != nil {
+	if err := i.ownFile("Inbox.Receive"); err != nil {
 		return nil, deadline, err
 	}
 	if err := ctx.Err(); err != nil {
