@@ -158,7 +158,7 @@ def _words(text: str) -> typing.Set[str]:
 
 def test_every_public_name_is_tested() -> None:
     """Each name stands in some test, sample or checked page, so that nothing is there that never ran."""
-    sources = [*(PACKAGE / "tests").glob("*.py"), *(PACKAGE / "samples").glob("*.py"), PACKAGE / "README.md"]
+    sources = [*(PACKAGE / "tests").rglob("*.py"), *(PACKAGE / "samples").glob("*.py"), PACKAGE / "README.md"]
     text = " ".join(path.read_text() for path in sources)
     words = _words(text)
     names = {name for name in knocker.__all__ if name not in knocker.errors.__all__} | set(knocker.testing.__all__)

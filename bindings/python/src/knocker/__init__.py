@@ -20,7 +20,9 @@ import os
 from typing import Any, Mapping, NoReturn, Optional, Sequence, Union
 
 from knocker import errors
+from knocker._attached import AttachedInbox, attach
 from knocker._endpoint import Endpoint
+from knocker._extension import extension_path, load_extension
 from knocker._filters import DeliveryFilter, EventFilter
 from knocker._inbox import Knocker
 from knocker._models import (
@@ -130,6 +132,7 @@ async def aopen(path: Any, **options: Any) -> Knocker:
 __all__ = [
     "Accepted",
     "AsyncTx",
+    "AttachedInbox",
     "Attempt",
     "BulkResult",
     "Check",
@@ -168,7 +171,10 @@ __all__ = [
     "StopReport",
     "Tx",
     "aopen",
+    "attach",
     "errors",
+    "extension_path",
+    "load_extension",
     "open",
 ]
 __all__ += errors.__all__

@@ -13,10 +13,10 @@ from knocker._completions import Completions
 from knocker._handlers import SCOPE, Registry, registry_of
 from knocker._home import current_home
 from knocker._host import hand_over
-from knocker._library import Library, library
+from knocker._library import Transport, library
 from knocker._models import Result
 from knocker._requests import Call, Receipt, result_of
-from knocker._worker import Worker
+from knocker._worker import AnyWorker
 from knocker.errors import ClosedError, UnsupportedPlatformError
 
 T = TypeVar("T")
@@ -32,22 +32,28 @@ class Connection:
 
     def __init__(self, path: Any, options: Mapping[str, Any]) -> None:
         self._handle = 0
-        self._library: Library = library()
         request = dict(options)
         if "redact_headers" in request:
             request["redact_headers"] = arguments.texts(request["redact_headers"])
         path = arguments.file_path(path)
+        loaded = library()
         if request.get("engine") == "host":
-            hand_over(self._library)
-        reply = self._library.open({"path": path, "handler_scope": SCOPE, "options": request})
+            hand_over(loaded)
+        reply = loaded.open({"path": path, "handler_scope": SCOPE, "options": request})
+        self._set_up(loaded, reply, registry_of(reply["path"]), Completions(loaded, int(reply["db"])))
+
+    def _set_up(
+        self, transport: Transport, reply: Dict[str, Any], registry: Registry, completions: Optional[Completions] = None
+    ) -> None:
+        self._library: Transport = transport
         self._handle = int(reply["db"])
         self._pid = os.getpid()
         self._info: Dict[str, Any] = reply
-        self._registry: Registry = registry_of(reply["path"])
+        self._registry = registry
         self._handlers: Dict[Tuple[Any, ...], int] = {}  # endpoint and type -> the number of the handler
-        self._completions = Completions(self._library, self._handle)
+        self._completions = completions
         self._executor: Optional[ThreadPoolExecutor] = None
-        self._workers: Set[Worker] = set()
+        self._workers: Set[AnyWorker] = set()
         self._stop_next = False
 
     @property
@@ -108,7 +114,8 @@ class Connection:
         try:
             self._library.close(handle)
         finally:
-            self._completions.fail_all()
+            if self._completions is not None:
+                self._completions.fail_all()
 
     async def aclose(self) -> None:
         """Close the inbox without blocking the event loop."""
@@ -153,11 +160,12 @@ class Connection:
         return result_of(self._library.receive(self._handle, receipt.text, receipt.body))
 
     async def _areceive(self, receipt: Receipt) -> Result:
-        try:
-            return Result.from_reply(await self._completions.receive(receipt.text, receipt.body))
-        except (NotImplementedError, UnsupportedPlatformError):
-            # No completion descriptor (Windows), or a loop without add_reader.
-            return result_of(await self._off_loop(self._library.receive, self._handle, receipt.text, receipt.body))
+        if self._completions is not None:
+            try:
+                return Result.from_reply(await self._completions.receive(receipt.text, receipt.body))
+            except (NotImplementedError, UnsupportedPlatformError):
+                pass  # no completion descriptor (Windows), or a loop without add_reader
+        return result_of(await self._off_loop(self._library.receive, self._handle, receipt.text, receipt.body))
 
     async def _off_loop(self, function: Callable[..., T], *values: Any) -> T:
         if os.getpid() != self._pid:

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any, Awaitable, Callable, Dict, Tuple, TypeVar, Union
 
 from knocker._models import Event
-from knocker._transaction import AsyncTx, Tx
 from knocker.errors import InvalidArgumentError
 
-SyncHandler = Callable[[Event, Tx], Any]
-AsyncHandler = Callable[[Event, AsyncTx], Awaitable[Any]]
+# The second argument is a Tx or AsyncTx, or what the inbox was attached to.
+SyncHandler = Callable[[Event, Any], Any]
+AsyncHandler = Callable[[Event, Any], Awaitable[Any]]
 Handler = Union[SyncHandler, AsyncHandler]
 H = TypeVar("H", bound=Handler)
 
@@ -39,6 +39,8 @@ class Registry:
         self.functions: Dict[int, Registered] = {}
         #: Whether an ``async def`` handler was ever added.
         self.has_async = False
+        #: The handlers that run on connections of the application's: see knocker._transport.
+        self.handling: Dict[int, Any] = {}
 
     def put(self, number: int, registered: Registered) -> None:
         """Remember a function."""
@@ -59,12 +61,12 @@ SCOPE = f"python:{id(_registries):x}"
 
 
 def registry_of(path: str) -> Registry:
-    """The registry of an open file."""
+    """The registry of an open file; databases without a file share one."""
     try:
         status = os.stat(path)
         key: Tuple[Any, ...] = (status.st_dev, status.st_ino)
     except OSError:
-        key = (os.path.realpath(path),)
+        key = (path and os.path.realpath(path),)
     with _registries_lock:
         registry = _registries.get(key)
         if registry is None:

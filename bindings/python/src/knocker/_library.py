@@ -15,7 +15,7 @@ import os
 import platform
 import sys
 from pathlib import Path
-from typing import Any, List, Mapping, Optional, Sequence
+from typing import Any, List, Mapping, Optional, Protocol, Sequence
 
 from knocker._encoding import encode
 from knocker._errors import error_from_reply
@@ -51,6 +51,22 @@ _SIGNATURES: Mapping[str, Sequence[Any]] = {
     "knocker_worker_close_json": (_HANDLE,),
     "knocker_tx_json": (_HANDLE, *_TEXT, *_BLOBS),
 }
+
+
+class Transport(Protocol):
+    """How the calls of an inbox get to the library: by its C functions, or by SQL."""
+
+    def call(self, db: int, method: str, request: Mapping[str, Any]) -> Any:
+        """Call an endpoint, read or action method by its name."""
+
+    def receive(self, db: int, text: bytes, body: bytes) -> bytes:
+        """Take in one request, encoded already; answers the reply's text."""
+
+    def close(self, db: int) -> Any:
+        """Close an inbox."""
+
+    def release(self, handle: int) -> None:
+        """Give a handle up without waiting."""
 
 
 class Library:
@@ -204,12 +220,17 @@ def find() -> Path:
     )
 
 
-def _load(path: Path) -> ctypes.CDLL:
+def refuse_platform() -> None:
+    """Refuse a system that the library can't run on, whoever loads it."""
     if sys.platform.startswith("linux") and not _has_glibc():
         raise UnsupportedPlatformError(
             "The library needs glibc, and this system's C library is another one (Alpine's musl, for example). "
             "Use an image based on glibc, such as python:3-slim."
         )
+
+
+def _load(path: Path) -> ctypes.CDLL:
+    refuse_platform()
     try:
         dll = ctypes.CDLL(str(path))
         version = int(dll.knocker_abi_version())

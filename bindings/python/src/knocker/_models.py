@@ -92,6 +92,8 @@ class Result(_Model):
     * ``response`` (Response): the whole answer, with headers and body.
     * ``reason`` (str or None): why it was refused, such as ``"signature_mismatch"``.
     * ``handshake_secret`` (str or None): a secret that the sender has just told and the application must keep.
+    * ``durable`` (bool): an event of it was on disk before this was told. False where an attached inbox has written
+      into the application's own transaction, or with less than ``PRAGMA synchronous=FULL``.
     """
 
     delivery_id: Optional[int] = None
@@ -102,6 +104,7 @@ class Result(_Model):
     response: Response = field(default_factory=lambda: Response(status_code=204))
     reason: Optional[str] = None
     handshake_secret: Optional[str] = None
+    durable: bool = True
 
     @classmethod
     def from_reply(cls, reply: Mapping[str, Any]) -> Result:
@@ -123,6 +126,7 @@ class Result(_Model):
             response=response,
             reason=None,
             handshake_secret=None,
+            durable=True,
         )
         return result
 

@@ -86,9 +86,9 @@ def _failed(error: BaseException) -> Dict[str, Any]:
     return {"kind": "failed", "error": described}
 
 
-def type_name(error: BaseException) -> str:
-    """The class of an error, with its module unless it is a builtin."""
-    kind = type(error)
+def type_name(value: object) -> str:
+    """The class of an error or of another object, with its module unless it is a builtin."""
+    kind = type(value)
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 

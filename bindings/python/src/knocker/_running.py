@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import Any, Dict, List, Mapping, NoReturn, Optional, Sequence
+from typing import Any, Dict, List, Mapping, NoReturn, Optional, Sequence, TypeVar
 
 from knocker import _arguments as arguments
 from knocker._connection import Connection
+from knocker._library import library
 from knocker._models import Finished, StopReport
-from knocker._worker import Worker
+from knocker._worker import AnyWorker, Worker
+
+W = TypeVar("W", bound=AnyWorker)
 
 #: How often a waiting caller looks whether it should stop. Short, because a
 #: signal handler can only set a flag.
@@ -62,6 +65,9 @@ class Running(Connection):
                 **unknown,
             }
         )
+        return self._run(worker, stop_event)
+
+    def _run(self, worker: AnyWorker, stop_event: Any) -> StopReport:
         try:
             worker.start()
             while worker.wait(_SLICE_S):
@@ -120,7 +126,9 @@ class Running(Connection):
             "handler_synchronous": handler_synchronous,
             **unknown,
         }
-        worker = await self._off_loop(self._open_worker, options, loop)
+        return await self._arun(await self._off_loop(self._open_worker, options, loop), stop_event)
+
+    async def _arun(self, worker: AnyWorker, stop_event: Any) -> StopReport:
         try:
             worker.start()
             while worker.running() and not worker.stopping and worker.failure is None:
@@ -139,7 +147,9 @@ class Running(Connection):
     async def arun_worker_once(self, **options: Any) -> List[Finished]:
         """Handle what is due now; ``async def`` handlers run on this loop."""
         loop = asyncio.get_running_loop()
-        worker = await self._off_loop(self._open_worker, _listed(options), loop)
+        return await self._arun_once(await self._off_loop(self._open_worker, _listed(options), loop))
+
+    async def _arun_once(self, worker: AnyWorker) -> List[Finished]:
         try:
             # A thread of its own: the handler may use the pool of the a-methods.
             finished: List[Finished] = await _in_thread(worker.once)
@@ -159,19 +169,21 @@ class Running(Connection):
             worker.stopping = True
             self._stop_next = False
 
-    def _open_worker(self, options: Mapping[str, Any], loop: Optional[asyncio.AbstractEventLoop] = None) -> Worker:
-        worker = Worker(self._library, self._handle, self._registry, options, loop)
+    def _open_worker(self, options: Mapping[str, Any], loop: Optional[asyncio.AbstractEventLoop] = None) -> AnyWorker:
+        return self._opened(Worker(library(), self._handle, self._registry, options, loop))
+
+    def _opened(self, worker: W) -> W:
         self._workers.add(worker)
         if self._stop_next:
             self._stop_next = False
             worker.stopping = True
         return worker
 
-    def _close_worker(self, worker: Worker) -> None:
+    def _close_worker(self, worker: AnyWorker) -> None:
         self._workers.discard(worker)
         worker.close()
 
-    def _stop_in_slices(self, worker: Worker) -> None:
+    def _stop_in_slices(self, worker: AnyWorker) -> None:
         """Stop on another thread, so that this one stays open to a second Ctrl-C."""
         failed: Dict[str, BaseException] = {}
 
@@ -191,7 +203,7 @@ class Running(Connection):
         if "error" in failed:
             raise failed["error"]
 
-    async def _stop_beside(self, worker: Worker) -> None:
+    async def _stop_beside(self, worker: AnyWorker) -> None:
         worker.stopping = True
         await _in_thread(lambda: worker.stop(None))
         worker.cut_off()

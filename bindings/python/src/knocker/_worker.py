@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from typing import Any, Callable, Dict, List, Mapping, Optional
+from typing import Any, Callable, Dict, List, Mapping, Optional, Protocol
 
 from knocker._errors import KnockerError
 from knocker._handlers import Registry
@@ -22,6 +22,35 @@ _SLOT_WAIT_MS = 5_000
 _PAUSE_S = 0.5
 #: How long the worker's own event loop gets to end what was cancelled on it.
 _LOOP_END_S = 2.0
+
+
+class AnyWorker(Protocol):
+    """A worker, on the library's connections or on the application's."""
+
+    stopping: bool
+    failure: Optional[BaseException]
+    report: StopReport
+
+    def start(self) -> None:
+        """Start the slots."""
+
+    def running(self) -> bool:
+        """Whether some slot still runs."""
+
+    def wait(self, seconds: float) -> bool:
+        """Wait a little; True while the worker should go on."""
+
+    def stop(self, deadline_s: Optional[float]) -> StopReport:
+        """Stop claiming and let running handlers end until the deadline."""
+
+    def cut_off(self) -> None:
+        """Cancel coroutines that outlived the deadline."""
+
+    def close(self) -> None:
+        """Close the worker."""
+
+    def once(self) -> List[Finished]:
+        """Handle what is due now, on this thread."""
 
 
 class Worker:
