@@ -190,8 +190,7 @@ func (e *engine) admitUnlessFull(r *receipt) (bool, error) {
 
 // synchronous reports whether a commit of the connection waits for the disk.
 func synchronous(c *sqlite.Conn) bool {
-	file, err := c.Query("SELECT 1 FROM pragma_database_list WHERE name = 'main' AND file <> ''")
-	if err != nil || !file.Next() {
+	if path, _ := c.Main(); path == "" {
 		return false
 	}
 	level, err := c.Query("PRAGMA main.synchronous")

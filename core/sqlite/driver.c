@@ -44,6 +44,7 @@ const char *knocker_missing_routine(const sqlite3_api_routines *sqlite3_api, int
 	NEED(column_name, 3008000);
 	NEED(column_text, 3008000);
 	NEED(column_type, 3008000);
+	NEED(db_filename, 3008000);
 	NEED(errmsg, 3008000);
 	NEED(exec, 3008000);
 	NEED(extended_errcode, 3008000);
