@@ -40,21 +40,31 @@ func repository() (string, error) {
 	return "", err
 }
 
-// buildLimit compiles the limit program with the amalgamation and the compile
-// options that our own build uses. The object of the amalgamation is kept.
-func buildLimit(root string) (string, error) {
+// amalgam is SQLite as an object file that C programs are linked with, and what
+// it takes to compile them.
+type amalgam struct{ compiler, module, object string }
+
+// program compiles a C program of ours with the amalgamation.
+func (a amalgam) program(root, name, source string) (string, error) {
+	out := filepath.Join(root, "build", "bench", name)
+	return out, compile(a.compiler, []string{"-O2", "-Wall", "-I" + a.module, filepath.Join(root, source), a.object, "-o", out, "-lm", "-ldl", "-lpthread"})
+}
+
+// buildSQLite compiles the amalgamation with the options that our own build
+// uses. The object is kept.
+func buildSQLite(root string) (amalgam, error) {
 	list := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", amalgamation)
 	list.Dir = filepath.Join(root, "bench")
 	out, err := list.Output()
 	if err != nil {
-		return "", fmt.Errorf("go list -m %s: %w", amalgamation, err)
+		return amalgam{}, fmt.Errorf("go list -m %s: %w", amalgamation, err)
 	}
 	module := strings.TrimSpace(string(out))
 	options := []string{"-O2", "-g"} // what the go command adds
 	for _, name := range optionFiles {
 		text, err := os.ReadFile(filepath.Join(module, name))
 		if err != nil {
-			return "", err
+			return amalgam{}, err
 		}
 		for _, line := range optionLine.FindAllStringSubmatch(string(text), -1) {
 			options = append(options, strings.Fields(line[1])...)
@@ -67,22 +77,20 @@ func buildLimit(root string) (string, error) {
 	key := sha256.Sum256([]byte(compiler + module + strings.Join(options, " ")))
 	dir := filepath.Join(root, "build", "bench")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", err
+		return amalgam{}, err
 	}
 	object := filepath.Join(dir, "sqlite3-"+hex.EncodeToString(key[:6])+".o")
 	if _, err := os.Stat(object); err != nil {
-		fmt.Fprintln(os.Stderr, "compiling SQLite for the limit program, once …")
+		fmt.Fprintln(os.Stderr, "compiling SQLite for the programs in C, once …")
 		args := append(options, "-c", filepath.Join(module, "sqlite3-binding.c"), "-o", object+".tmp")
 		if err := compile(compiler, args); err != nil {
-			return "", err
+			return amalgam{}, err
 		}
 		if err := os.Rename(object+".tmp", object); err != nil {
-			return "", err
+			return amalgam{}, err
 		}
 	}
-	program := filepath.Join(dir, "limit")
-	return program, compile(compiler, []string{"-O2", "-Wall", "-I" + module, filepath.Join(root, "bench", "limit", "limit.c"), object,
-		"-o", program, "-lm", "-ldl", "-lpthread"})
+	return amalgam{compiler, module, object}, nil
 }
 
 func compile(compiler string, args []string) error {

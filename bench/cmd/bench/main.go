@@ -36,6 +36,8 @@ var figures = []figure{
 	{name: "idle", what: "CPU of an idle worker process, per cent of a core", target: 0.3, atMost: true, aside: true, run: idle},
 	{name: "receive_64", what: "64 callers / the limit with batches of 32", target: 0.70, run: receive64},
 	{name: "receive_1", what: "one caller / the limit with batches of 1", target: 0.85, run: receive1},
+	{name: "extension_call", what: "a trivial SQL function of the extension, µs a call", target: 10, atMost: true, run: extensionCall},
+	{name: "extension_receive", what: "time of a receipt through SQL / of one caller of an open inbox", target: 2, atMost: true, run: extensionReceive},
 	{name: "receive_python_64", what: "64 Python threads / receive_64", target: 0.50, run: receivePython},
 	{name: "receive_elixir_64", what: "64 Elixir processes / receive_64", target: 0.40, binding: true, run: receiveElixir},
 	{name: "receive_ruby_32", what: "32 Ruby threads / 32 callers in Go", target: 0.40, binding: true, run: receiveRuby},
@@ -58,13 +60,14 @@ var figures = []figure{
 
 // bench is one run of the program.
 type bench struct {
-	quick bool
-	pairs int
-	root  string // the repository
-	dir   string // where the databases of this run are
-	limit string // the limit program
-	files int
-	fsync time.Duration // median time of one fdatasync of the disk
+	quick  bool
+	pairs  int
+	root   string // the repository
+	dir    string // where the databases of this run are
+	limit  string // the limit program
+	sqlite amalgam
+	files  int
+	fsync  time.Duration // median time of one fdatasync of the disk
 }
 
 // outcome is what a figure has measured.
@@ -108,7 +111,10 @@ func run() error {
 	if b.root, err = repository(); err != nil {
 		return err
 	}
-	if b.limit, err = buildLimit(b.root); err != nil {
+	if b.sqlite, err = buildSQLite(b.root); err != nil {
+		return err
+	}
+	if b.limit, err = b.sqlite.program(b.root, "limit", filepath.Join("bench", "limit", "limit.c")); err != nil {
 		return err
 	}
 	if *dir == "" {
