@@ -48,6 +48,7 @@ STEPS = (
     Step("torture-two-sqlites", ("SECONDS=15", "CURE=off")),
     Step("torture-two-sqlites", ("SECONDS=8", "ENGINE=host")),
     Step("torture-node", ("SECONDS=8",), limit=500),
+    Step("torture-node", ("SECONDS=6", "ENGINE=host")),
 )
 
 SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed$")

@@ -39,7 +39,8 @@ def test_the_process_works_with_one_sqlite(path: Path) -> None:
             theirs.commit()
         for thread in threads:
             thread.join()
-        assert len(drain(webhooks)) == 60 and versions == {sqlite3.sqlite_version}
+        assert len(drain(webhooks)) == 60
+        assert versions == {sqlite3.sqlite_version}
         counts = theirs.execute("SELECT (SELECT count(*) FROM orders), (SELECT count(*) FROM notes)").fetchone()
         assert counts == (60, 20)
     theirs.close()
