@@ -104,8 +104,8 @@ type IgnoreEvent struct{ Reason string }
 
 func (i *IgnoreEvent) Error() string { return "ignore: " + i.Reason }
 
-// outcomeOf turns what a Go handler returned into an outcome.
-func outcomeOf(err error) Outcome {
+// OutcomeOf turns what a Go handler returned into an outcome.
+func OutcomeOf(err error) Outcome {
 	var after *RetryAfter
 	var discard *Discard
 	var ignore *IgnoreEvent
@@ -189,7 +189,7 @@ func (w *Worker) loop(ctx context.Context) error {
 			return err
 		}
 		if s != nil {
-			o := outcomeOf(s.run(context.WithoutCancel(ctx)))
+			o := OutcomeOf(s.run(context.WithoutCancel(ctx)))
 			o.More = true
 			s.Finish(context.Background(), o)
 		}
@@ -212,7 +212,7 @@ func (i *Inbox) RunWorkerOnce(ctx context.Context, o WorkerOptions) (int, error)
 		if err != nil || s == nil {
 			return n, err
 		}
-		o := outcomeOf(s.run(ctx))
+		o := OutcomeOf(s.run(ctx))
 		o.More = true
 		s.Finish(ctx, o)
 	}

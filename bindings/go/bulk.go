@@ -23,25 +23,25 @@ type ExpungeResult = core.ExpungeResult
 // alone. It can be cancelled between transactions: then, as after any error, the
 // result says what was done. Errors: invalid_argument, unknown_endpoint.
 func (i *Inbox) IgnoreEvents(ctx context.Context, f EventFilter, o BulkOptions) (BulkResult, error) {
-	return i.inbox.IgnoreEvents(ctx, f, o)
+	return value(ctx, i, func(c *core.Inbox) (BulkResult, error) { return c.IgnoreEvents(ctx, f, o) })
 }
 
 // ReplayEvents is Replay for all events that the filter matches, as
 // IgnoreEvents goes through them.
 func (i *Inbox) ReplayEvents(ctx context.Context, f EventFilter, o BulkOptions) (BulkResult, error) {
-	return i.inbox.ReplayEvents(ctx, f, o)
+	return value(ctx, i, func(c *core.Inbox) (BulkResult, error) { return c.ReplayEvents(ctx, f, o) })
 }
 
 // RequeueEvents is Requeue for all events that the filter matches, as
 // IgnoreEvents goes through them.
 func (i *Inbox) RequeueEvents(ctx context.Context, f EventFilter, o BulkOptions) (BulkResult, error) {
-	return i.inbox.RequeueEvents(ctx, f, o)
+	return value(ctx, i, func(c *core.Inbox) (BulkResult, error) { return c.RequeueEvents(ctx, f, o) })
 }
 
 // ReplayDeliveries is ReplayDelivery for all deliveries that the filter
 // matches. Of a batch it replays each event.
 func (i *Inbox) ReplayDeliveries(ctx context.Context, f DeliveryFilter, o BulkOptions) (BulkResult, error) {
-	return i.inbox.ReplayDeliveries(ctx, f, o)
+	return value(ctx, i, func(c *core.Inbox) (BulkResult, error) { return c.ReplayDeliveries(ctx, f, o) })
 }
 
 // Expunge erases body, headers and query of all deliveries of the matching
@@ -50,7 +50,7 @@ func (i *Inbox) ReplayDeliveries(ctx context.Context, f DeliveryFilter, o BulkOp
 // audited, with the reason ("" for none). Errors: invalid_argument,
 // unknown_endpoint.
 func (i *Inbox) Expunge(ctx context.Context, f EventFilter, reason string, o BulkOptions) (ExpungeResult, error) {
-	return i.inbox.Expunge(ctx, f, reason, o)
+	return value(ctx, i, func(c *core.Inbox) (ExpungeResult, error) { return c.Expunge(ctx, f, reason, o) })
 }
 
 // Reverify checks refused deliveries that the filter matches again, with the
@@ -58,12 +58,12 @@ func (i *Inbox) Expunge(ctx context.Context, f EventFilter, reason string, o Bul
 // become events by the ordinary rules and keep both verdicts. Errors:
 // no_verifier, invalid_argument, unknown_endpoint.
 func (i *Inbox) Reverify(ctx context.Context, f DeliveryFilter, o BulkOptions) (BulkResult, error) {
-	return i.inbox.Reverify(ctx, f, o)
+	return value(ctx, i, func(c *core.Inbox) (BulkResult, error) { return c.Reverify(ctx, f, o) })
 }
 
 // AcceptDelivery takes a refused delivery in by decision, with a reason: it
 // becomes an event as if its signature were valid. It is audited. Errors:
 // not_found, invalid_argument (no reason), invalid_state, body_cut, no_verifier.
 func (i *Inbox) AcceptDelivery(ctx context.Context, p AcceptParams) (Result, error) {
-	return i.inbox.AcceptDelivery(ctx, p)
+	return value(ctx, i, func(c *core.Inbox) (Result, error) { return c.AcceptDelivery(ctx, p) })
 }

@@ -58,18 +58,18 @@ func (i *Inbox) AddEndpoint(p AddEndpointParams) (Endpoint, error) {
 
 // AddEndpointContext is AddEndpoint with a context.
 func (i *Inbox) AddEndpointContext(ctx context.Context, p AddEndpointParams) (Endpoint, error) {
-	return i.inbox.AddEndpoint(ctx, p.core())
+	return value(ctx, i, func(c *core.Inbox) (Endpoint, error) { return c.AddEndpoint(ctx, p.core()) })
 }
 
 // GetEndpoint returns an endpoint by name. Errors: unknown_endpoint.
 func (i *Inbox) GetEndpoint(ctx context.Context, name string) (Endpoint, error) {
-	return i.inbox.GetEndpoint(ctx, name)
+	return value(ctx, i, func(c *core.Inbox) (Endpoint, error) { return c.GetEndpoint(ctx, name) })
 }
 
 // ListEndpoints returns a page of up to limit (1..1000, 0: 100) endpoints, and
 // the cursor of the next page, "" after the last.
 func (i *Inbox) ListEndpoints(ctx context.Context, limit int, cursor string) (page []Endpoint, next string, err error) {
-	return i.inbox.ListEndpoints(ctx, limit, cursor)
+	return paged(ctx, i, func(c *core.Inbox) ([]Endpoint, string, error) { return c.ListEndpoints(ctx, limit, cursor) })
 }
 
 // Endpoints yields all endpoints. An error ends it.
@@ -81,30 +81,30 @@ func (i *Inbox) Endpoints(ctx context.Context) iter.Seq2[Endpoint, error] {
 
 // EnableEndpoint lets an endpoint receive again. Errors: unknown_endpoint.
 func (i *Inbox) EnableEndpoint(ctx context.Context, name string) (Endpoint, error) {
-	return i.inbox.SetEndpointEnabled(ctx, name, true)
+	return value(ctx, i, func(c *core.Inbox) (Endpoint, error) { return c.SetEndpointEnabled(ctx, name, true) })
 }
 
 // DisableEndpoint makes Receive refuse an endpoint's requests with
 // endpoint_disabled (404). Errors: unknown_endpoint.
 func (i *Inbox) DisableEndpoint(ctx context.Context, name string) (Endpoint, error) {
-	return i.inbox.SetEndpointEnabled(ctx, name, false)
+	return value(ctx, i, func(c *core.Inbox) (Endpoint, error) { return c.SetEndpointEnabled(ctx, name, false) })
 }
 
 // PauseEndpoint stops the processing of an endpoint's events in all processes;
 // they are received and queued as ever. A handler that is running ends its run.
 // Errors: unknown_endpoint.
 func (i *Inbox) PauseEndpoint(ctx context.Context, name string) (Endpoint, error) {
-	return i.inbox.SetEndpointPaused(ctx, name, true)
+	return value(ctx, i, func(c *core.Inbox) (Endpoint, error) { return c.SetEndpointPaused(ctx, name, true) })
 }
 
 // ResumeEndpoint lets a paused endpoint's events be processed again. Errors:
 // unknown_endpoint.
 func (i *Inbox) ResumeEndpoint(ctx context.Context, name string) (Endpoint, error) {
-	return i.inbox.SetEndpointPaused(ctx, name, false)
+	return value(ctx, i, func(c *core.Inbox) (Endpoint, error) { return c.SetEndpointPaused(ctx, name, false) })
 }
 
 // RemoveEndpoint removes an endpoint; one that has events only with prune, which
 // removes them too. Errors: unknown_endpoint, not_empty.
 func (i *Inbox) RemoveEndpoint(ctx context.Context, name string, prune bool) error {
-	return i.inbox.RemoveEndpoint(ctx, name, prune)
+	return i.target.use(ctx, func(c *core.Inbox) error { return c.RemoveEndpoint(ctx, name, prune) })
 }

@@ -52,25 +52,18 @@ func (i *Inbox) RegisterEventHandler(endpoint, eventType string, handle EventHan
 // endpoint's default. Errors: unknown_endpoint, invalid_argument.
 func (i *Inbox) RegisterHandlerWith(endpoint, eventType string, o HandlerOptions, handle EventHandler) error {
 	params := core.HandlerParams{Endpoint: endpoint, EventType: eventType, TimeoutSeconds: o.Timeout.Seconds(), Retry: o.Retry.core()}
-	if handle == nil {
-		return i.inbox.Handle(params, nil) // the engine's own error
-	}
-	return i.inbox.Handle(params, func(ctx context.Context, event *core.Event, inner *core.Tx) error {
-		tx := &Tx{tx: inner}
-		defer tx.end()
-		return handle(*event, tx)
-	})
+	return i.target.handle(params, handle)
 }
 
 // RunWorker runs the handlers until ctx ends, and then stops within StopTimeout.
 // It returns nil after such a stop. Errors: invalid_argument, unknown_endpoint,
 // closed.
 func (i *Inbox) RunWorker(ctx context.Context, o WorkerOptions) error {
-	return i.inbox.RunWorker(ctx, o.core())
+	return i.target.runWorker(ctx, o.core())
 }
 
 // RunWorkerOnce handles every event that is due now, one after the other, and
 // returns how many it ran.
 func (i *Inbox) RunWorkerOnce(ctx context.Context, o WorkerOptions) (int, error) {
-	return i.inbox.RunWorkerOnce(ctx, o.core())
+	return i.target.runWorkerOnce(ctx, o.core())
 }

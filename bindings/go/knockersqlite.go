@@ -15,16 +15,21 @@
 // reached through [Inbox.Core].
 package knockersqlite
 
-import "github.com/knocker-dev/knocker/core"
+import (
+	"context"
+
+	"github.com/knocker-dev/knocker/core"
+)
 
 // Version is this library's version.
 const Version = core.Version
 
-// Inbox is an open file. It is safe for concurrent use. Inboxes on one file in
-// one process share endpoints, secrets and handlers.
+// Inbox is an open file, or with [Attach] one on connections of the
+// application's. It is safe for concurrent use. Inboxes on one file in one
+// process share endpoints, secrets and handlers.
 type Inbox struct {
-	inbox *core.Inbox
-	quiet func() // ends the logging
+	target target
+	quiet  func() // ends the logging
 }
 
 // Open opens the inbox in the SQLite file at path with the default options, and
@@ -39,29 +44,42 @@ func OpenWith(path string, options Options) (*Inbox, error) {
 	if err != nil {
 		return nil, err
 	}
-	opened := &Inbox{inbox: inbox, quiet: func() {}}
+	opened := &Inbox{target: own{inbox}, quiet: func() {}}
 	if options.Logger != nil {
 		opened.quiet = inbox.Subscribe(core.LogHook(options.Logger))
 	}
 	return opened, nil
 }
 
-// Core is the engine's own inbox.
-func (i *Inbox) Core() *core.Inbox { return i.inbox }
+// Core is the engine's own inbox; nil for an attached one.
+func (i *Inbox) Core() *core.Inbox {
+	if o, ok := i.target.(own); ok {
+		return o.inbox
+	}
+	return nil
+}
 
-// Path is the file's path with symbolic links resolved.
-func (i *Inbox) Path() string { return i.inbox.Path() }
+// Path is the file's path with symbolic links resolved; "" where there is none.
+func (i *Inbox) Path() (path string) {
+	_ = i.target.use(context.Background(), func(c *core.Inbox) error { path = c.Path(); return nil })
+	return path
+}
 
 // Close closes the inbox. The last one on the file waits for running calls and
-// rolls open handler transactions back. Closing twice is ErrClosed.
+// rolls open handler transactions back. Closing twice is ErrClosed. An attached
+// inbox leaves the application's connections alone.
 func (i *Inbox) Close() error {
 	i.quiet()
-	return i.inbox.Close()
+	return i.target.close()
 }
 
 // Subscribe calls hook with what happens in this process, for metrics: it must
 // return at once and must not call the inbox. The returned function ends that.
-func (i *Inbox) Subscribe(hook func(HookEvent)) (cancel func()) { return i.inbox.Subscribe(hook) }
+func (i *Inbox) Subscribe(hook func(HookEvent)) (cancel func()) {
+	cancel = func() {}
+	_ = i.target.use(context.Background(), func(c *core.Inbox) error { cancel = c.Subscribe(hook); return nil })
+	return cancel
+}
 
 // HookEvent is something that happened: durations and counts, never a body or a
 // secret.

@@ -57,11 +57,19 @@ func (i *Inbox) Receive(p ReceiveParams) (Result, error) {
 // ReceiveContext is Receive with a context. One that ends before the receipt is
 // being written is the error "cancelled"; later it has no effect.
 func (i *Inbox) ReceiveContext(ctx context.Context, p ReceiveParams) (Result, error) {
+	result, _, err := i.ReceiveDurable(ctx, p)
+	return result, err
+}
+
+// ReceiveDurable is ReceiveContext that also tells whether the receipt is on
+// disk. That of an attached inbox is where the application's connection syncs
+// its commits (PRAGMA synchronous = FULL) and has no transaction open.
+func (i *Inbox) ReceiveDurable(ctx context.Context, p ReceiveParams) (result Result, durable bool, err error) {
 	headers, query, err := request(p.Headers, p.Header, p.Query, p.RawQuery)
 	if err != nil {
-		return Result{}, err
+		return Result{}, false, err
 	}
-	return i.inbox.Receive(ctx, core.ReceiveParams{
+	return i.target.receive(ctx, core.ReceiveParams{
 		Endpoint: p.Endpoint, Method: p.Method, Body: p.Body, Headers: headers, Query: query, URL: p.URL, BodyConsumed: p.BodyConsumed,
 		Provider: p.Provider, Secrets: p.Secrets, ProviderOptions: p.ProviderOptions,
 		ProviderEventID: p.ProviderEventID, ProviderDeliveryID: p.ProviderDeliveryID, EventType: p.EventType,
@@ -99,12 +107,13 @@ func (i *Inbox) Ingest(ctx context.Context, p IngestParams) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	return i.inbox.Receive(ctx, core.ReceiveParams{
+	result, _, err := i.target.receive(ctx, core.ReceiveParams{
 		Ingest: true, SignatureValid: p.SignatureValid, SignatureError: p.SignatureError,
 		Endpoint: p.Endpoint, Method: p.Method, Body: p.Body, Headers: headers, Query: query,
 		ProviderEventID: p.ProviderEventID, ProviderDeliveryID: p.ProviderDeliveryID, EventType: p.EventType,
 		DedupeKey: p.DedupeKey, QueueName: p.QueueName, MaxAttempts: p.MaxAttempts, TimeoutMilliseconds: milliseconds(p.Timeout),
 	})
+	return result, err
 }
 
 // milliseconds rounds away from 0, which is the default.

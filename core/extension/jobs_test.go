@@ -82,7 +82,7 @@ func TestClaimDrains(t *testing.T) {
 func TestClaimLeavesPausedEndpoints(t *testing.T) {
 	h := newHost(t)
 	h.one("SELECT knocker_endpoint_upsert('other', NULL, 'token-header', 1)")
-	const backlog = 3 * parkedAtOnce
+	const backlog = parkedAtOnce + 300
 	h.exec("BEGIN")
 	for n := range backlog {
 		h.one("SELECT knocker_ingest('provider', 'POST', NULL, x'', NULL, 1, NULL, NULL, NULL, NULL, ?)", fmt.Sprint(n))
