@@ -4,7 +4,6 @@ import (
 	"sync/atomic"
 	"unsafe"
 
-	"github.com/knocker-dev/knocker/capi/abi"
 	"github.com/knocker-dev/knocker/core"
 	"github.com/knocker-dev/knocker/core/extension"
 	"github.com/knocker-dev/knocker/core/sqlite"
@@ -78,9 +77,6 @@ func (on *connection) call(name string, request input) (any, error) {
 // inbox is what the methods of an opened inbox work with.
 func (on *connection) inbox() *inbox {
 	i := &inbox{core: on.Inbox, scope: on.Scope()}
-	i.info = abi.OpenReply{
-		Path: on.Path(), Version: core.Version, SQLiteVersion: on.SQLiteVersion(), SchemaVersion: on.SchemaVersion(), Engine: on.Engine(),
-	}
 	if on.clock.used.Load() {
 		i.clock = &on.clock.clock
 	}

@@ -13,8 +13,8 @@ import (
 
 // inbox is what a db handle stands for.
 type inbox struct {
+	number  uint64 // 0: of a host's connection
 	core    *core.Inbox
-	info    abi.OpenReply
 	scope   string // handler scope
 	clock   *clock // nil: the real one
 	tickets *tickets
@@ -38,12 +38,12 @@ func openInbox(out []byte, in input) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	publish(i.info.DB, i)
+	publish(i.number, i)
 	// A panic elsewhere may have released everything just before.
 	if poison.Load() != nil {
-		release(i.info.DB)
+		release(i.number)
 	}
-	return appendJSON(out, i.info), nil
+	return appendJSON(out, i.info()), nil
 }
 
 func openCore(request *abi.OpenRequest, options core.Options) (*inbox, error) {
@@ -57,12 +57,14 @@ func openCore(request *abi.OpenRequest, options core.Options) (*inbox, error) {
 		return nil, err
 	}
 	done(opened.Path())
-	i := &inbox{core: opened, scope: request.HandlerScope, clock: clock, tickets: newTickets(), workers: map[uint64]*worker{}}
-	i.info = abi.OpenReply{
-		DB: newHandle(), Path: opened.Path(), Version: core.Version,
-		SQLiteVersion: opened.SQLiteVersion(), SchemaVersion: opened.SchemaVersion(), Engine: opened.Engine(),
+	return &inbox{number: newHandle(), core: opened, scope: request.HandlerScope, clock: clock, tickets: newTickets(), workers: map[uint64]*worker{}}, nil
+}
+
+func (i *inbox) info() abi.OpenReply {
+	return abi.OpenReply{
+		DB: i.number, Path: i.core.Path(), Version: core.Version,
+		SQLiteVersion: i.core.SQLiteVersion(), SchemaVersion: i.core.SchemaVersion(), Engine: i.core.Engine(),
 	}
-	return i, nil
 }
 
 // findHostSQLite takes the host's SQLite over, for the engine "host".

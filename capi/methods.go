@@ -140,4 +140,7 @@ func completionDescriptor(i *inbox, _ *abi.Nothing) (abi.DescriptorReply, error)
 	return abi.DescriptorReply{Descriptor: n}, err
 }
 
-func info(i *inbox, _ *abi.Nothing) (abi.OpenReply, error) { return i.info, nil }
+// info is what open has answered.
+func info(i *inbox, _ *abi.Nothing) (abi.OpenReply, error) {
+	return i.info(), nil
+}

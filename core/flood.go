@@ -77,7 +77,7 @@ func (f *flood) admit(r *receipt, limits *Options) (stored, over bool) {
 	n.rows++
 	n.stored++
 	f.bytes += int64(len(r.body) + len(r.headers) + len(r.query))
-	return true, n.rows > limits.MaxOrphans+orphanChunk || f.bytes > limits.MaxOrphanBytes
+	return true, n.rows > max(limits.MaxOrphans, alwaysStored)+orphanChunk || f.bytes > limits.MaxOrphanBytes
 }
 
 // admitHosted is admitRejected on a host's connection: what has to give way goes
@@ -93,7 +93,7 @@ func (e *engine) admitHosted(r *receipt) (bool, error) {
 			return false, err
 		}
 		f.mu.Lock()
-		f.refusals, f.counted = found, true
+		f.take(found)
 		f.mu.Unlock()
 	}
 	f.mu.Lock()
@@ -118,8 +118,21 @@ func (e *engine) admitHosted(r *receipt) (bool, error) {
 // recount reads how many refusals the file holds. The caller holds flood.mu.
 func (e *engine) recount() error {
 	found, err := e.countRefusals()
-	e.flood.refusals, e.flood.counted = found, err == nil
+	if err == nil {
+		e.flood.take(found)
+	}
 	return err
+}
+
+// take puts new counts in the place of the old ones, but for the rates. The
+// caller holds flood.mu.
+func (f *flood) take(found refusals) {
+	for id, n := range found.endpoints {
+		if old := f.endpoints[id]; old != nil {
+			n.second, n.stored = old.second, old.stored
+		}
+	}
+	f.refusals, f.counted = found, true
 }
 
 func (e *engine) countRefusals() (refusals, error) {

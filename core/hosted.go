@@ -94,8 +94,12 @@ func hostSchema(c *sqlite.Conn) error {
 	return nil
 }
 
-// Bootstrap makes the inbox's tables where they are missing.
+// Bootstrap makes the inbox's tables where they are missing. Where they are there
+// it waits for nobody: each new connection of a pool may ask for it.
 func (h *Hosted) Bootstrap() error {
+	if state, _, err := store.Inspect(h.e.host); err != nil || state == store.Current {
+		return fromSQLite(err)
+	}
 	return h.e.inHost(func(c *sqlite.Conn) error {
 		state, _, err := store.Inspect(c)
 		if err == nil {

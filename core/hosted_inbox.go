@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/knocker-dev/knocker/core/sqlite"
-	"github.com/knocker-dev/knocker/core/store"
 )
 
 // HostInbox is the inbox on a connection of the host's, for one call: it runs on
@@ -89,10 +88,6 @@ func (f *hostFile) agree(options Options, scope string, set bool) error {
 }
 
 func (h *HostInbox) prepareTables(migrate string) error {
-	state, _, err := store.Inspect(h.e.host)
-	if err != nil || state == store.Current {
-		return fromSQLite(err)
-	}
 	if migrate == "never" {
 		return hostSchema(h.e.host)
 	}

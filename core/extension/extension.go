@@ -45,7 +45,11 @@ func Register(api, db unsafe.Pointer, manual bool) error {
 	if manual {
 		return nil
 	}
-	return bootstrapIfPossible(c)
+	h, err := core.Attach(c, "", 0)
+	if err != nil {
+		return err
+	}
+	return h.BootstrapIfPossible()
 }
 
 func attach(api, db unsafe.Pointer) (*sqlite.Conn, error) {
@@ -80,20 +84,6 @@ func truth(set bool) C.int {
 		return 1
 	}
 	return 0
-}
-
-// bootstrapIfPossible leaves a file alone that can't be written now, or that
-// needs a migration: then the functions are there, and say why they can't run.
-func bootstrapIfPossible(c *sqlite.Conn) error {
-	h, err := core.Attach(c, "", 0)
-	if err == nil {
-		err = h.Bootstrap()
-	}
-	switch core.CodeOf(err) {
-	case core.CodeReadOnly, core.CodeBusy, core.CodeBusySnapshot, core.CodeMigrationNeeded, core.CodeSchemaTooNew:
-		return nil
-	}
-	return err
 }
 
 func driverUnavailable(err error) error {
