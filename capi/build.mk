@@ -23,7 +23,7 @@ endif
 
 lib: ## build build/libknocker.so (.dylib on macOS) and build/knocker.h
 	@mkdir -p $(BUILD)
-	@sed -n 's/^    \(.*knocker_.*\);$$/_\1/p' capi/libknocker.map | grep -v _init > $(BUILD)/libknocker.symbols
+	@sed -n 's/^    \(.*knocker_.*\);$$/_\1/p' capi/libknocker.map > $(BUILD)/libknocker.symbols
 	CGO_ENABLED=1 $(GO) build $(capi_flags) -tags "$(GO_TAGS)" -ldflags "$(capi_link)" -o $(BUILD)/$(capi_library) ./capi
 	@rm -f $(BUILD)/libknocker.h
 	@cp capi/knocker.h $(BUILD)/knocker.h
