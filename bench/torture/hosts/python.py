@@ -25,6 +25,8 @@ if "TORTURE_LIBRARY" in os.environ:  # the build that can leave the cure out
     _library.find = lambda: pathlib.Path(os.environ["TORTURE_LIBRARY"])
 
 STOP = threading.Event()
+#: Of the process with both. Every other further process has the embedded one, as several processes may well differ.
+ENGINE = os.environ["TORTURE_ENGINE"]
 FILLER = bytes(300)
 BACK = 10
 
@@ -120,7 +122,7 @@ class KnockerWriter:
         inbox = knocker.open(
             self.path,
             journal_mode="keep" if self.mode == "delete" else "wal",
-            engine=os.environ["TORTURE_ENGINE"],
+            engine=ENGINE if not self.reopen or os.getpid() % 2 else "embedded",
             busy_timeout_ms=20_000,
             receive_timeout_ms=20_000,
             max_transaction_s=20,
