@@ -392,6 +392,7 @@ func TestTablesThatAreNotThere(t *testing.T) {
 		t.Errorf("%v", reply)
 	}
 	h.shop().receive()
+	h.run("CREATE TABLE newer (x)")
 	h.run("UPDATE knocker_meta SET value = 99 WHERE key IN ('schema_version', 'compatible_from')")
 	h.refused("schema_too_new", "receive", shopRequest)
 	h.call("attach", `{}`)

@@ -25,12 +25,36 @@ func Attach(c *sqlite.Conn, queueName string, maxAttempts int) (*Hosted, error) 
 
 // hosted runs f in a transaction of its own, or in a savepoint of the host's.
 func (e *engine) hosted(f func(c *sqlite.Conn) error) error {
+	own := !e.host.InTransaction()
 	return e.inHost(func(c *sqlite.Conn) error {
-		if err := hostSchema(c); err != nil {
+		if err := e.hostTables(c, own); err != nil {
 			return err
 		}
 		return f(c)
 	})
+}
+
+// hostTables is hostSchema, which is left out where SQLite's schema cookie is the
+// one with which the file was found in order. committed: no transaction of the
+// host's may have changed the cookie and roll that back.
+func (e *engine) hostTables(c *sqlite.Conn, committed bool) error {
+	if e.hostFile == nil {
+		return hostSchema(c)
+	}
+	cookie, err := store.Cookie(c)
+	if err != nil {
+		return fromSQLite(err)
+	}
+	if e.hostFile.cookie.Load() == cookie {
+		return nil
+	}
+	if err := hostSchema(c); err != nil {
+		return err
+	}
+	if committed {
+		e.hostFile.cookie.Store(cookie)
+	}
+	return nil
 }
 
 func (e *engine) inHost(f func(c *sqlite.Conn) error) (err error) {
@@ -147,7 +171,7 @@ func (h *Hosted) Receive(p ReceiveParams) (out Result, durable bool, err error) 
 
 // receiveHosted asks admit whether a refusal is stored.
 func (e *engine) receiveHosted(p *ReceiveParams, admit func(r *receipt) (bool, error)) (out Result, durable bool, err error) {
-	if err := hostSchema(e.host); err != nil {
+	if err := e.hostTables(e.host, !e.host.InTransaction()); err != nil {
 		return out, false, err
 	}
 	r, err := e.prepareReceipt(p)

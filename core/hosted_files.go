@@ -2,6 +2,7 @@ package core
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/knocker-dev/knocker/core/sqlite"
@@ -16,7 +17,8 @@ import (
 // wait for the very thread that waits for the lock.
 type hostFile struct {
 	*memory
-	born uint64
+	born   uint64
+	cookie atomic.Int64 // SQLite's of the schema that was found in order; -1: none was
 
 	mu       sync.Mutex
 	options  Options
@@ -48,6 +50,7 @@ func hostFileOf(id sqlite.Identity) (*hostFile, error) {
 		return nil, err
 	}
 	f := &hostFile{memory: newMemory(), born: born, options: options, workers: map[int64]*hostWorker{}, steps: map[int64]*HostStep{}}
+	f.cookie.Store(-1)
 	hostFiles.known[id] = f
 	return f, nil
 }

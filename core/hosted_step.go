@@ -18,13 +18,12 @@ type HostStep struct {
 	worker  *hostWorker
 	timeout time.Duration
 
-	calls   sync.Mutex // never waited for: a second call at the same time is refused
+	mu      sync.Mutex // never held while SQL runs
+	busy    bool       // a call works on the step, and alone changes what follows
 	begun   bool
 	ended   *Error   // why it can't be handled any more; nil: it can
 	written uintptr  // the connection in whose transaction "handled" stands
 	pending *Outcome // could not be written yet
-
-	mu sync.Mutex // of started
 }
 
 // Number names the step in later calls.
@@ -51,10 +50,19 @@ func (h *HostInbox) enter(number int64) (s *HostStep, leave func(), err error) {
 	if s, err = h.file.step(number); err != nil {
 		return nil, nil, err
 	}
-	if !s.calls.TryLock() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.busy {
 		return nil, nil, fail(CodeInvalidState, "another call on step %d is running: a step belongs to one thread at a time", number)
 	}
-	return s, s.calls.Unlock, nil
+	s.busy = true
+	return s, s.unbusy, nil
+}
+
+func (s *HostStep) unbusy() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.busy = false
 }
 
 // BeginStep is the first call in the handler's transaction, which the host has
@@ -211,58 +219,74 @@ func (s *HostStep) leave(e *engine) {
 
 // settleLater settles a step that was handled, by what has become of the
 // transaction, and one whose outcome could not be written. Where another
-// connection still has the transaction open it is left alone, unless final:
+// connection may still have the transaction open it is left alone, unless final:
 // then this waits, as the connection waits for locks.
 func (s *HostStep) settleLater(e *engine, final bool) {
-	if !s.calls.TryLock() {
+	s.mu.Lock()
+	if s.busy || s.pending == nil && s.written == 0 {
+		s.mu.Unlock()
 		return
 	}
-	defer s.calls.Unlock()
-	switch {
-	case s.pending != nil:
-		o := *s.pending
-		s.pending = nil
-		status, err := s.settleAs(e, o)
-		s.on(e).report(status, err)
-	case s.written != 0:
-		s.settleWritten(e, final)
+	written := s.written
+	s.busy = s.pending != nil || final || written == e.host.Handle()
+	mine := s.busy
+	s.mu.Unlock()
+	if !mine {
+		s.confirm(e, written)
+		return
 	}
+	defer s.unbusy()
+	if s.pending == nil {
+		s.settleWritten(e)
+		return
+	}
+	o := *s.pending
+	s.pending = nil
+	status, err := s.settleAs(e, o)
+	s.on(e).report(status, err)
 }
 
-func (s *HostStep) settleWritten(e *engine, final bool) {
-	handled, ours, err := s.found(e)
-	switch {
-	case err != nil:
-	case handled:
+// confirm ends a step whose transaction another connection has committed.
+func (s *HostStep) confirm(e *engine, written uintptr) {
+	handled, err := s.found(e)
+	s.mu.Lock()
+	handled = err == nil && handled && !s.busy && s.written == written
+	s.busy = s.busy || handled // the next one to come is too late
+	s.mu.Unlock()
+	if handled {
 		s.on(e).tellHandled()
 		s.leave(e)
-	case !ours || final || s.written == e.host.Handle():
-		a := s.on(e)
-		status, err := a.settleError(context.Background(), fail(CodeTransactionEnded, "the transaction in which the event was handled was rolled back"))
-		if CodeOf(err) == CodeLeaseLost { // it was committed just now, or another worker has the event
-			if handled, _, _ := s.found(e); handled {
-				a.tellHandled()
-				s.leave(e)
-				return
-			}
-		} else if status == "lost" {
-			return // another time
-		}
-		a.report(status, err)
-		s.leave(e)
 	}
 }
 
-// found reads what the file says of the event and of the step's claim.
-func (s *HostStep) found(e *engine) (handled, ours bool, err error) {
-	err = e.readHost(func(c *sqlite.Conn) error {
-		gone, err := s.on(e).changed(c)
-		if ours = !gone; err != nil || ours {
-			return err
+// settleWritten ends a step whose transaction is over.
+func (s *HostStep) settleWritten(e *engine) {
+	handled, err := s.found(e)
+	a := s.on(e)
+	status := ""
+	if err == nil && !handled {
+		status, err = a.settleError(context.Background(), fail(CodeTransactionEnded, "the transaction in which the event was handled was rolled back"))
+		if CodeOf(err) == CodeLeaseLost { // it was committed just now, or another worker has the event
+			handled, err = s.found(e)
 		}
+	}
+	switch {
+	case handled:
+		a.tellHandled()
+	case status == "" || status == "lost" && CodeOf(err) != "" && CodeOf(err) != CodeLeaseLost:
+		return // it can't be read or written now: another time
+	default:
+		a.report(status, err)
+	}
+	s.leave(e)
+}
+
+// found reports whether the file says that this run has handled the event.
+func (s *HostStep) found(e *engine) (handled bool, err error) {
+	err = e.readHost(func(c *sqlite.Conn) error {
 		rows, err := c.Query("SELECT 1 FROM main.knocker_events WHERE id = ? AND status = 'handled' AND attempt_count = ?", s.claim.eventID, s.claim.key.Attempts)
 		handled = err == nil && rows.Next()
 		return err
 	})
-	return handled, ours, err
+	return handled, err
 }
