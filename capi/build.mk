@@ -43,5 +43,6 @@ test-c: lib lib-testpanic ## run the C programs in capi/test under AddressSaniti
 record-abi: ## record what the methods take and answer as released; fails where callers would break
 	@$(GO) test -count=1 -tags "$(GO_TAGS)" ./capi -run '^TestReleasedMethods$$' -record-shapes
 
-extension-test: lib ## test the library as a SQLite extension: the sqlite3 command line, Python
+extension-test: lib lib-testpanic ## test the library as a SQLite extension, in every host that there is here
 	@python3 scripts/extension_test.py $(BUILD)/$(capi_library)
+	@python3 scripts/extension_process.py $(BUILD)/$(capi_library) $(BUILD)/testpanic/libknocker.so

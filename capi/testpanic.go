@@ -7,7 +7,10 @@ import (
 	"time"
 
 	"github.com/knocker-dev/knocker/capi/abi"
+	"github.com/knocker-dev/knocker/core"
+	"github.com/knocker-dev/knocker/core/extension"
 	"github.com/knocker-dev/knocker/core/safe"
+	"github.com/knocker-dev/knocker/core/sqlite"
 )
 
 // A build of its own that panics on demand, to prove through the real library
@@ -21,6 +24,24 @@ func init() {
 		}
 		return c.now()
 	}
+}
+
+// The SQL function knocker_test_panic(event_id) replays an event and panics in
+// the middle of it, when its job is gone and no other is queued.
+func init() {
+	extension.Add(extension.Function{Name: "knocker_test_panic", Least: 1, Most: 1, Writes: true, Prepare: func(a *extension.Arguments) extension.Call {
+		event := a.Integer("event_id")
+		return func(c *sqlite.Conn) (any, error) {
+			h, err := core.OnConnection(c)
+			if err == nil {
+				err = h.Attach(core.Options{Source: core.Source{Now: func() time.Time { panic("on purpose") }}}, "")
+			}
+			if err == nil {
+				err = h.Replay(background(), event)
+			}
+			return int64(1), err
+		}
+	}})
 }
 
 // clockReadings counts down to the panic.

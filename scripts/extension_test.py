@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 import traceback
-from typing import Any, Callable, List
+from typing import Any, Callable, Dict, List
 
 LIBRARY = os.path.abspath(sys.argv[1])
 SHELL = "sqlite3"
@@ -281,8 +281,8 @@ SELECT status, (SELECT count(*) FROM orders), (SELECT count(*) FROM _honker_live
     assert ran.stdout.split() == ["1", "1", "1", "1", "1", "1", "handled|1|0"], ran.stdout
 
 
-def main() -> int:
-    """Run every test on a file of its own."""
+def run_tests(names: Dict[str, Any]) -> int:
+    """Run every test among the names, each on a file of its own."""
     if not hasattr(sqlite3.Connection, "enable_load_extension"):
         for other in PYTHONS:
             able = subprocess.run([other, "-c", "import sqlite3; sqlite3.Connection.enable_load_extension"], capture_output=True)
@@ -291,7 +291,7 @@ def main() -> int:
                 os.execv(other, [other, *sys.argv])
         print("extension-test: no Python here can load extensions")
         return 1
-    tests: List[Callable[[str], None]] = [value for name, value in globals().items() if name.startswith("test_")]
+    tests: List[Callable[[str], None]] = [value for name, value in names.items() if name.startswith("test_")]
     failed = 0
     for test in tests:
         with tempfile.TemporaryDirectory() as directory:
@@ -306,4 +306,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_tests(globals()))

@@ -1,0 +1,5 @@
+CREATE TABLE orders (
+  id    INTEGER PRIMARY KEY,
+  event INTEGER NOT NULL UNIQUE,
+  note  TEXT NOT NULL
+);
