@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import Any, Callable, List, Mapping, NoReturn, Optional, Sequence, TypeVar
+from typing import Any, Callable, List, Mapping, NoReturn, Optional, Sequence, Set, TypeVar
 
 from knocker import _arguments as arguments
 from knocker._attached_worker import AttachedWorker
-from knocker._handlers import SCOPE, registry_of
+from knocker._handlers import SCOPE, Registry, registry_of
 from knocker._hosts import host_of
 from knocker._inbox import Knocker
 from knocker._models import Finished, StopReport
 from knocker._transport import Transport
 
 T = TypeVar("T")
+
+_kept: Set[Registry] = set()
 
 
 class AttachedInbox(Knocker):
@@ -33,6 +35,8 @@ class AttachedInbox(Knocker):
         reply = transport.attach({"handler_scope": SCOPE, "options": request})
         self._transport = transport
         transport.registry = registry_of(reply["path"] or "")
+        # The library keeps an attached file's handlers as long as the process lives, whatever becomes of this object.
+        _kept.add(transport.registry)
         self._set_up(transport, {**reply, "db": 1, "engine": "host", "path": reply["path"] or ""}, transport.registry)
 
     def __del__(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import threading
 import time
 from typing import Any, Awaitable, Coroutine, Dict, Generator, List, Optional, Protocol, Union
 
@@ -25,6 +26,8 @@ _PAUSE_S = 0.5
 _LOOK_S = 0.1
 #: How often the end of a step is told again when it can't be written.
 _TRIES = 20
+#: How often a thread that waits for a coroutine looks whether its loop is there any more.
+_LOOP_LOOK_S = 1.0
 
 
 class Owner(Protocol):
@@ -58,8 +61,8 @@ class AttachedSlot:
         self._cut_off = False
         self._error: Optional[BaseException] = None
         self.stop_event: Any = None
-        #: The coroutine that runs: a future of asyncio's, or one of another thread's loop.
-        self.running: Any = None
+        #: The coroutine that runs.
+        self.running: Optional[asyncio.Future[Any]] = None
         #: The event whose handler runs.
         self.event_id: Optional[int] = None
         self.handled: List[Finished] = []
@@ -96,37 +99,47 @@ class AttachedSlot:
     def run_coroutine(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Run a handler's coroutine from this thread, on the worker's loop or on one of the slot's own."""
         if self._loop is not None:
-            try:
-                future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
-            except RuntimeError:  # the loop is closed
-                coroutine.close()
-                self._cut_off, self._error = True, asyncio.CancelledError()
-                return
-            self.running = future
-            try:
-                future.result()
-            except BaseException as error:
-                self._error = error
+            self._run_on(self._loop, coroutine)
             return
         if self._own_loop is None:
             self._own_loop = asyncio.new_event_loop()
         self.running = self._own_loop.create_task(coroutine)
         try:
             self._own_loop.run_until_complete(self.running)
-        except asyncio.CancelledError as error:
+        except asyncio.CancelledError as error:  # before it began
             self._error = error
 
     def cut_off(self) -> None:
         """Cancel the coroutine that runs."""
         running, self._cut_off = self.running, True
-        if running is None:
-            return
-        if self._own_loop is None:
-            running.cancel()
-        else:
+        if running is not None:
             try:
-                self._own_loop.call_soon_threadsafe(running.cancel)
-            except RuntimeError:  # it has ended meanwhile
+                running.get_loop().call_soon_threadsafe(running.cancel)
+            except RuntimeError:  # the loop is closed: nothing of it runs any more
+                return
+
+    def _run_on(self, loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Wait for a coroutine on another thread's loop until it has really ended, also when it is cancelled."""
+        over = threading.Event()
+
+        def start() -> None:
+            self.running = loop.create_task(coroutine)
+            self.running.add_done_callback(ended)
+
+        def ended(task: asyncio.Task[None]) -> None:
+            if task.cancelled():
+                self._error = asyncio.CancelledError()
+            over.set()
+
+        try:
+            loop.call_soon_threadsafe(start)
+        except RuntimeError:  # the loop is closed
+            coroutine.close()
+            self._cut_off, self._error = True, asyncio.CancelledError()
+            return
+        while not over.wait(_LOOP_LOOK_S):
+            if loop.is_closed():
+                self._cut_off, self._error = True, asyncio.CancelledError()
                 return
 
     def close_loop(self) -> None:
