@@ -7,6 +7,10 @@ static char *open_request(uint64_t unused, const char *request, size_t length) {
     (void)unused;
     return knocker_open_json(request, length);
 }
+static char *host_request(uint64_t unused, const char *request, size_t length) {
+    (void)unused;
+    return knocker_host_sqlite_json(request, length);
+}
 static char *call_request(uint64_t db, const char *request, size_t length) {
     return knocker_call_json(db, "add_endpoint", request, length);
 }
@@ -109,6 +113,14 @@ static void check_open(void) {
         ERROR(knocker_open_json(cases[i][0], strlen(cases[i][0])), cases[i][1]);
 }
 
+/* Neither this program nor what it has loaded holds an SQLite that can be seen. */
+static void check_host(void) {
+    static const char *cases[] = {"{}", "{\"library\":\"\"}", "{\"library\":\"/nowhere.so\"}", "{\"library\":\"libc.so.6\"}", "{\"library\":\"a\\u0000b\"}"};
+    check_requests(0, host_request, 1);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        ERROR(knocker_host_sqlite_json(cases[i], strlen(cases[i])), "driver_unavailable");
+}
+
 static void check_tx(uint64_t step) {
     const void *null_blob[1] = {NULL};
     const void *blob[1] = {"b"};
@@ -140,6 +152,7 @@ int main(void) {
 
     uint64_t db = open_inbox("{\"path\":\"x.db\"}");
     check_open();
+    check_host();
     DONE(call(db, "add_endpoint", "{\"name\":\"shop\"}"));
     long long handler = NUMBER(call(db, "register_handler", "{\"endpoint\":\"shop\"}"), "handler");
     CHECK(handler > 0);

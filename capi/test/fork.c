@@ -12,7 +12,7 @@ static uint64_t db, worker, step;
 static char *forked_call(int i) {
     static const char *request = INGEST;
     size_t n = strlen(request);
-    switch (i % 12) {
+    switch (i % 13) {
     case 0: return knocker_open_json("{\"path\":\"other.db\"}", 19);
     case 1: return call(db, "stats", "{}");
     case 2: return knocker_receive_json(db, request, n, "x", 1);
@@ -24,6 +24,7 @@ static char *forked_call(int i) {
     case 8: return knocker_worker_stop_json(worker, NULL, 0);
     case 9: return tx(step, "{\"op\":\"query\",\"sql\":\"select 1\"}");
     case 10: return knocker_worker_close_json(worker);
+    case 11: return knocker_host_sqlite_json(NULL, 0);
     }
     return knocker_close_json(db);
 }

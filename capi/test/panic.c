@@ -22,6 +22,7 @@ static void *wait_until_internal(void *unused) {
 
 static void check_everything_refuses(uint64_t step) {
     ERROR(knocker_open_json("{\"path\":\"other.db\"}", 19), "internal");
+    ERROR(knocker_host_sqlite_json(NULL, 0), "internal");
     ERROR(call(db, "stats", "{}"), "internal");
     ERROR(receive(db, INGEST, "x"), "internal");
     ERROR(knocker_receive_start_json(db, INGEST, strlen(INGEST), "x", 1), "internal");
