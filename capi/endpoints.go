@@ -57,9 +57,17 @@ func removeEndpoint(i *inbox, r *abi.RemoveEndpointRequest) (abi.RemovedReply, e
 
 func registerHandler(i *inbox, r *abi.RegisterHandlerRequest) (abi.RegisterHandlerReply, error) {
 	h, err := i.core.RegisterHandler(core.HandlerParams{
-		Endpoint: r.Endpoint, EventType: r.EventType, Scope: i.scope, TimeoutSeconds: r.TimeoutS, Retry: retryPolicy(r.RetryFields),
+		Endpoint: r.Endpoint, EventType: r.EventType, Scope: scopeOf(r.HandlerScope, i.scope), TimeoutSeconds: r.TimeoutS, Retry: retryPolicy(r.RetryFields),
 	})
 	return abi.RegisterHandlerReply{Handler: h.ID, Replaced: abi.NullInteger(h.Replaced)}, err
+}
+
+// scopeOf is the handlers' scope that a request names, else its inbox's.
+func scopeOf(named *string, inboxs string) string {
+	if named != nil {
+		return *named
+	}
+	return inboxs
 }
 
 func unregisterHandler(i *inbox, r *abi.UnregisterHandlerRequest) (abi.RemovedReply, error) {

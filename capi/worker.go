@@ -47,12 +47,10 @@ func openWorker(out []byte, db uint64, in input) ([]byte, error) {
 
 // workerOptions are the options of a worker; scope is its inbox's.
 func workerOptions(r *abi.WorkerOpenRequest, scope string) core.WorkerOptions {
-	if r.HandlerScope != nil {
-		scope = *r.HandlerScope
-	}
 	return core.WorkerOptions{
 		Concurrency: r.Concurrency, LeaseSeconds: r.LeaseS, WorkerID: r.WorkerID, Endpoints: r.Endpoints,
-		StopTimeoutSeconds: r.StopTimeoutS, HandlerSynchronous: r.HandlerSynchronous, HandlerTimeoutSeconds: r.HandlerTimeoutS, Scope: scope,
+		StopTimeoutSeconds: r.StopTimeoutS, HandlerSynchronous: r.HandlerSynchronous, HandlerTimeoutSeconds: r.HandlerTimeoutS,
+		Scope: scopeOf(r.HandlerScope, scope),
 	}
 }
 

@@ -236,9 +236,10 @@ type EndpointsReply struct {
 
 // RegisterHandlerRequest registers a handler's place.
 type RegisterHandlerRequest struct {
-	Endpoint  string  `json:"endpoint" required:"true"`
-	EventType string  `json:"event_type"`
-	TimeoutS  float64 `json:"timeout_s" above:"0" max:"1e9"`
+	Endpoint     string  `json:"endpoint" required:"true"`
+	EventType    string  `json:"event_type"`
+	TimeoutS     float64 `json:"timeout_s" above:"0" max:"1e9"`
+	HandlerScope *string `json:"handler_scope"` // nil: the inbox's
 	RetryFields
 }
 
