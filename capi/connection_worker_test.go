@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -82,6 +83,12 @@ const failed = `{"kind":"failed","error":{"type":"ValueError","message":"no"}}`
 
 // What the handler writes and "handled" are one transaction.
 func TestHandledWithTheApplicationsWrite(t *testing.T) {
+	running := runtime.NumGoroutine()
+	defer func() {
+		if now := runtime.NumGoroutine(); now > running {
+			t.Errorf("%d goroutines before, %d after the calls", running, now)
+		}
+	}()
 	h := workShop(t, anyEvent)
 	event := h.receive()
 	w := h.worker(`{}`)

@@ -25,6 +25,10 @@ var (
 	recordShapes = flag.Bool("record-shapes", false, "record what methods look like as released; refuses what breaks callers")
 )
 
+// connectionPrefix begins the names of the documents of connectionMethods: some
+// have the name of a function of the C interface.
+const connectionPrefix = "connection_"
+
 const releasedShapes = "schema/released.json"
 
 // documents are the schemas of all methods, and of the functions beside
@@ -43,7 +47,7 @@ var documents = sync.OnceValues(func() (map[string][]byte, error) {
 		{Name: "tx", Request: reflect.TypeFor[abi.TxRequest]()},
 	}
 	for name, m := range connectionMethods {
-		list = append(list, schema.Method{Name: "connection_" + name, Request: m.request, Reply: m.reply})
+		list = append(list, schema.Method{Name: connectionPrefix + name, Request: m.request, Reply: m.reply})
 	}
 	for _, m := range methods {
 		if m.reply.Kind() == reflect.Interface {
@@ -167,7 +171,7 @@ func compile(all map[string][]byte) (map[string]validators, error) {
 			return nil, err
 		}
 	}
-	for name := range methods {
+	for _, name := range calledNames() {
 		var v validators
 		var err error
 		if v.request, err = compiler.Compile("urn:knocker:abi:" + name + "#/$defs/request"); err != nil {
@@ -179,6 +183,15 @@ func compile(all map[string][]byte) (map[string]validators, error) {
 		compiled[name] = v
 	}
 	return compiled, nil
+}
+
+// calledNames are the documents of what can be called by name.
+func calledNames() []string {
+	names := slices.Collect(maps.Keys(methods))
+	for name := range connectionMethods {
+		names = append(names, connectionPrefix+name)
+	}
+	return names
 }
 
 // validated is what the schemas have seen in this run.
@@ -203,7 +216,12 @@ func TestMain(m *testing.M) {
 	}
 	validated.methods = map[string]bool{}
 	for name, plain := range methods {
-		methods[name] = watched(plain, compiled[name])
+		plain.call = watched(name, compiled[name], plain.call)
+		methods[name] = plain
+	}
+	for name, plain := range connectionMethods {
+		plain.call = watched(connectionPrefix+name, compiled[connectionPrefix+name], plain.call)
+		connectionMethods[name] = plain
 	}
 	code := m.Run()
 	for _, problem := range validated.problems {
@@ -211,7 +229,7 @@ func TestMain(m *testing.M) {
 		code = 1
 	}
 	if flag.Lookup("test.run").Value.String() == "" && code == 0 {
-		for name := range methods {
+		for _, name := range calledNames() {
 			if !validated.methods[name] {
 				fmt.Fprintf(os.Stderr, "no test and no scenario calls %s with success, so its schema is not tried\n", name)
 				code = 1
@@ -222,9 +240,8 @@ func TestMain(m *testing.M) {
 }
 
 // watched is a method whose successful calls are compared with its schema.
-func watched(m method, v validators) method {
-	plain := m.call
-	m.call = func(i *inbox, in input) (any, error) {
+func watched[On any](name string, v validators, plain func(on On, in input) (any, error)) func(on On, in input) (any, error) {
+	return func(on On, in input) (any, error) {
 		request, err := in.copied("request")
 		if err != nil {
 			return nil, err
@@ -232,17 +249,16 @@ func watched(m method, v validators) method {
 		if len(bytes.TrimSpace(request)) == 0 {
 			request = []byte("{}")
 		}
-		reply, err := plain(i, in)
+		reply, err := plain(on, in)
 		if err == nil {
-			compare(m.name+" request", v.request, request)
-			compare(m.name+" reply", v.reply, appendJSON(nil, reply))
+			compare(name+" request", v.request, request)
+			compare(name+" reply", v.reply, appendJSON(nil, reply))
 			validated.Lock()
-			validated.methods[m.name] = true
+			validated.methods[name] = true
 			validated.Unlock()
 		}
 		return reply, err
 	}
-	return m
 }
 
 func compare(what string, s *jsonschema.Schema, text []byte) {
