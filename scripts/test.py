@@ -33,7 +33,7 @@ STEPS = (
     Step("test-scripts"),
     Step("test-go", limit=900),
     Step("test-c"),
-    Step("extension-test"),
+    Step("extension-test", limit=900),
     Step("test-python"),
     Step("test-node", limit=400),
     Step("test-bun", limit=300),

@@ -16,12 +16,18 @@ type host struct {
 	t *testing.T
 }
 
-func openHost(t *testing.T, path string, manual bool) host {
+func mustEmbedded(t *testing.T) sqlite.Routines {
 	t.Helper()
 	r, err := sqlite.Embedded()
 	if err != nil {
 		t.Fatal(err)
 	}
+	return r
+}
+
+func openHost(t *testing.T, path string, manual bool) host {
+	t.Helper()
+	r := mustEmbedded(t)
 	c, err := sqlite.Open(r, path, sqlite.OpenReadWrite|sqlite.OpenCreate, "")
 	if err != nil {
 		t.Fatal(err)
