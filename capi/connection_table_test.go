@@ -5,7 +5,11 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"sync"
 	"testing"
+
+	"github.com/knocker-dev/knocker/core/extension"
+	"github.com/knocker-dev/knocker/core/sqlite"
 )
 
 // sameCall is a call that both ways are asked for in turn.
@@ -158,4 +162,45 @@ func withoutChance(t *testing.T, reply string) any {
 func listOf(value any) []any {
 	list, _ := value.([]any)
 	return list
+}
+
+// closed are the connections of this run that SQLite has closed for good.
+var closed sync.Map
+
+func init() {
+	extension.Add(extension.Function{Name: "test_closed", Prepare: func(*extension.Arguments) extension.Call {
+		return func(*sqlite.Conn) (any, error) { return int64(1), nil }
+	}, Closed: func(handle uintptr) { closed.Store(handle, true) }})
+}
+
+// A call leaves no statement prepared: SQLite closes no connection that has one.
+func TestNoStatementStaysPrepared(t *testing.T) {
+	for _, inTransaction := range []bool{false, true} {
+		h := connectHost(t, hostPath(t))
+		closed.Delete(h.Handle())
+		h.call("attach", `{"options":{"clock":{"now_s":1000000}}}`)
+		if inTransaction {
+			h.run("BEGIN")
+		}
+		for _, c := range script {
+			h.raw(c.method, c.request, []byte("body")...)
+		}
+		h.shop().call("register_handler", anyEvent)
+		h.receive()
+		if inTransaction {
+			h.run("COMMIT")
+		}
+		w := h.worker(`{}`)
+		step := w.next()
+		w.begin(step)
+		w.finish(step, "handled")
+		h.run("ROLLBACK")
+		w.finish(step, failed)
+		h.call("worker_close", fields{"worker": w.number})
+		handle := h.Handle()
+		h.Close()
+		if _, gone := closed.Load(handle); !gone {
+			t.Error("a statement is left on the connection")
+		}
+	}
 }
