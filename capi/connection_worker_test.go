@@ -399,7 +399,16 @@ func TestOutcomeWhileTheFileIsLocked(t *testing.T) {
 
 // Workers of one process and connections of many threads: no event twice.
 func TestManyWorkersOnConnections(t *testing.T) {
-	h := workShop(t, anyEvent)
+	for _, mode := range []string{"DELETE", "WAL"} {
+		t.Run(mode, func(t *testing.T) {
+			h := workShop(t, anyEvent)
+			h.run("PRAGMA journal_mode = " + mode)
+			manyWorkers(t, h)
+		})
+	}
+}
+
+func manyWorkers(t *testing.T, h hostConnection) {
 	path := pathOf(h)
 	const events = 200
 	h.run("BEGIN")
