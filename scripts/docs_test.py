@@ -37,6 +37,9 @@ NOT_CODE = {"", "text"}
 IN_ORDER = {"python", "sh", "sql", "json", "toml", "ini", "check"}
 CHECKS = {"<!-- check": "check", "<!-- check ruby": "ruby"}
 PYTHON_PROGRAM = [sys.executable, str(ROOT / "scripts/docs_program.py")]
+#: Pages about connections of the application's, which need a Python whose SQLite loads extensions: see bindings/python/setup.sh.
+ATTACHED = {"docs/orms.md", "bindings/python/README.md"}
+ATTACHED_PROGRAM = [str(ROOT / "build/python-attached/bin/python"), PYTHON_PROGRAM[1]]
 RUBY_PROGRAM = ["ruby", "-W", "-I", str(ROOT / "bindings/ruby/lib"), str(ROOT / "scripts/docs_program.rb")]
 
 
@@ -194,7 +197,8 @@ def run_page(page: Path) -> Tuple[Dict[str, str], List[Block]]:
         skipped += [block for block in program if block.skipped is not None]
         ordered = [block for block in todo if block.language in IN_ORDER]
         if ordered:
-            problems.update(run_program(ordered, PYTHON_PROGRAM))
+            attached = ordered[0].page in ATTACHED
+            problems.update(run_program(ordered, ATTACHED_PROGRAM if attached else PYTHON_PROGRAM))
         ruby = [block for block in todo if block.language == "ruby"]
         if ruby:
             problems.update(run_program(ruby, RUBY_PROGRAM))

@@ -15,6 +15,8 @@ test-python-attached: lib $(python_attached)/setup.stamp ## test attached inboxe
 
 extension-test: test-python-attached
 
+docs-test: $(python_attached)/setup.stamp
+
 lock-attached: ## pin anew what bindings/python/tests/attached/requirements.in brings (needs uv)
 	{ echo '# All that requirements.in brings, with hashes. Made by: make lock-attached'; \
 	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \

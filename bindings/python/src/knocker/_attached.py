@@ -8,7 +8,7 @@ from typing import Any, Callable, List, Mapping, NoReturn, Optional, Sequence, S
 
 from knocker import _arguments as arguments
 from knocker._attached_worker import AttachedWorker
-from knocker._handlers import SCOPE, Registry, registry_of
+from knocker._handlers import Registry, registry_of
 from knocker._hosts import host_of
 from knocker._inbox import Knocker
 from knocker._models import Finished, StopReport
@@ -23,7 +23,7 @@ class AttachedInbox(Knocker):
     """An inbox whose every call runs on a connection of the application's, in its transaction where one is open.
 
     Made by :func:`knocker.attach`, with the methods of :class:`Knocker`. What
-    needs connections of its own raises ``invalid_state``: ``backup``,
+    needs connections of its own raises ``invalid_state``: ``backup``, ``expunge``,
     ``run_retention``, ``watch_hooks``. Closing it leaves the connection open.
     """
 
@@ -32,7 +32,7 @@ class AttachedInbox(Knocker):
         request = {name: value for name, value in options.items() if value is not None}
         if "redact_headers" in request:
             request["redact_headers"] = arguments.texts(request["redact_headers"])
-        reply = transport.attach({"handler_scope": SCOPE, "options": request})
+        reply = transport.attach({"options": request})
         self._transport = transport
         transport.registry = registry_of(reply["path"] or "")
         # The library keeps an attached file's handlers as long as the process lives, whatever becomes of this object.
@@ -65,6 +65,10 @@ class AttachedInbox(Knocker):
         self._usable()
         given = {name: value for name, value in options.items() if value is not None}
         return self._opened(AttachedWorker(self._transport, self._registry, given, loop))
+
+    async def _aclose_worker(self, worker: Any) -> None:
+        self._workers.discard(worker)
+        await self._off_loop(worker.close)
 
     def _run(self, worker: Any, stop_event: Any) -> StopReport:
         if self._transport.host.many:
@@ -106,6 +110,7 @@ def attach(
     max_orphan_body_bytes: Optional[int] = None,
     max_orphans_per_s: Optional[int] = None,
     redact_headers: Optional[Sequence[str]] = None,
+    migrate: Optional[str] = None,
     max_attempts: Optional[int] = None,
     backoff_initial_s: Optional[float] = None,
     backoff_factor: Optional[float] = None,

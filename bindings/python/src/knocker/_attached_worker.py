@@ -9,7 +9,7 @@ from typing import Any, Generator, List, Mapping, Optional
 
 from knocker._attached_slot import AttachedSlot, Wait
 from knocker._errors import KnockerError
-from knocker._handlers import Registry
+from knocker._handlers import SCOPE, Registry
 from knocker._models import Finished, StopReport
 from knocker._outcomes import logger
 from knocker._transport import Transport
@@ -44,7 +44,7 @@ class AttachedWorker:
                 f"concurrency: {concurrency} handlers at a time need as many connections, and the inbox is attached "
                 "to one. Attach an Engine, a sessionmaker or django.db.connection, or run one process more."
             )
-        reply = self._alone("worker_open", options)
+        reply = self._alone("worker_open", {**options, "handler_scope": SCOPE})
         self._number: int = reply["worker"]
         self.worker_id: str = reply["worker_id"]
         self._concurrency: int = concurrency or 1

@@ -139,7 +139,7 @@ class Running(Connection):
             try:
                 await self._stop_beside(worker)
             finally:
-                self._close_worker(worker)
+                await self._aclose_worker(worker)
         if worker.failure is not None:
             raise worker.failure
         return worker.report
@@ -155,7 +155,7 @@ class Running(Connection):
             finished: List[Finished] = await _in_thread(worker.once)
             return finished
         finally:
-            self._close_worker(worker)
+            await self._aclose_worker(worker)
 
     def stop(self) -> None:
         """Ask all running workers of this inbox to stop; returns at once.
@@ -182,6 +182,9 @@ class Running(Connection):
     def _close_worker(self, worker: AnyWorker) -> None:
         self._workers.discard(worker)
         worker.close()
+
+    async def _aclose_worker(self, worker: AnyWorker) -> None:
+        self._close_worker(worker)
 
     def _stop_in_slices(self, worker: AnyWorker) -> None:
         """Stop on another thread, so that this one stays open to a second Ctrl-C."""

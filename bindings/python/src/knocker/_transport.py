@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Mapping, Optional
 
 from knocker._encoding import encode
-from knocker._handlers import Registry
+from knocker._handlers import SCOPE, Registry
 from knocker._hosts import Host
 from knocker._library import answer
 from knocker._links import Link, call
@@ -79,6 +79,8 @@ class Transport:
     def call(self, db: int, method: str, request: Mapping[str, Any]) -> Any:
         """Call a method by its name."""
         self._refuse_closed(db)
+        if method == "register_handler":
+            request = {**request, "handler_scope": SCOPE}
         return answer(self._send(method, encode(request)))
 
     def receive(self, db: int, text: bytes, body: bytes) -> bytes:

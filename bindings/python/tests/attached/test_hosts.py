@@ -180,7 +180,16 @@ def test_operators_calls(host: Host, inbox: knocker.AttachedInbox) -> None:
 
 
 def test_what_needs_connections_of_its_own_says_so(host: Host, inbox: knocker.AttachedInbox, tmp_path: Path) -> None:
-    for call in (lambda: inbox.backup(tmp_path / "b.db"), inbox.run_retention, inbox.watch_hooks, inbox.poll_hooks):
+    inbox.add_handler("shop", lambda event, tx: None)
+    send(inbox)
+    inbox.run_worker_once()
+    for call in (
+        lambda: inbox.backup(tmp_path / "b.db"),
+        lambda: inbox.expunge({"status": "handled"}),
+        inbox.run_retention,
+        inbox.watch_hooks,
+        inbox.poll_hooks,
+    ):
         with pytest.raises(knocker.InvalidStateError, match=r"open"):
             call()
 
