@@ -104,19 +104,6 @@ func (e *engine) endpoint(name string) (*endpointState, error) {
 	return s, nil
 }
 
-// known is what this process knows of an endpoint. On a host's connection that
-// may have been rolled back.
-func (e *engine) known(name string) *endpointState {
-	s := e.endpoints.get(name)
-	if s == nil || e.host == nil {
-		return s
-	}
-	if now, err := e.endpoint(name); err != nil || now != s {
-		return nil
-	}
-	return s
-}
-
 func (e *engine) newEndpointState(stored Endpoint) *endpointState {
 	return &endpointState{Endpoint: stored, unhandled: "dead", splitBatches: true, maxBodyBytes: e.options.MaxBodyBytes,
 		retry: e.options.Retry, redact: newRedaction(e.options.RedactHeaders, nil)}

@@ -133,3 +133,16 @@ func (i *Inbox) ownFile(what string) error {
 func NotOnConnection(what string) error {
 	return fail(CodeInvalidState, "%s needs connections or tasks of the library's own, which an inbox on a host's connection has not: open() the file for it", what)
 }
+
+// known is what this process knows of an endpoint. On a host's connection that
+// may have been rolled back.
+func (e *engine) known(name string) *endpointState {
+	s := e.endpoints.get(name)
+	if s == nil || e.host == nil {
+		return s
+	}
+	if now, err := e.endpoint(name); err != nil || now != s {
+		return nil
+	}
+	return s
+}
