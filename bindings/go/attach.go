@@ -3,6 +3,8 @@ package knockersqlite
 import (
 	"context"
 	"database/sql"
+	"errors"
+	"strings"
 	"sync"
 	"unsafe"
 
@@ -94,11 +96,11 @@ func (a attached) on(ctx context.Context, f func(h *core.HostInbox) error) error
 func onConnection(ctx context.Context, conn *sql.Conn, f func(h *core.HostInbox) error) error {
 	var address int64
 	if err := conn.QueryRowContext(ctx, "SELECT "+addressFunction+"()").Scan(&address); err != nil {
-		if CodeOf(foreign(err)) == core.CodeCancelled {
+		if !strings.Contains(err.Error(), "no such function") {
 			return foreign(err)
 		}
 		return &Error{Code: core.CodeDriverUnavailable, Cause: err,
-			Message: "the connection lacks the inbox's functions: open the database with the driver \"" + DriverName + "\" (" + err.Error() + ")"}
+			Message: "the connection lacks the inbox's functions: open the database with the driver \"" + DriverName + "\""}
 	}
 	routines, err := sqlite.Embedded()
 	if err != nil {
@@ -127,10 +129,14 @@ func onConnection(ctx context.Context, conn *sql.Conn, f func(h *core.HostInbox)
 
 // foreign gives an error of database/sql a code.
 func foreign(err error) error {
-	if err == context.Canceled || err == context.DeadlineExceeded {
-		return &Error{Code: core.CodeCancelled, Message: err.Error(), Cause: err}
+	code := core.CodeSQLError
+	switch {
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		code = core.CodeCancelled
+	case errors.Is(err, sql.ErrConnDone), err.Error() == "sql: database is closed":
+		code = core.CodeClosed
 	}
-	return &Error{Code: core.CodeSQLError, Message: err.Error(), Cause: err}
+	return &Error{Code: code, Message: err.Error(), Cause: err}
 }
 
 func (a attached) use(ctx context.Context, f func(c *core.Inbox) error) error {

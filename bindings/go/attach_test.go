@@ -235,14 +235,15 @@ func TestUnrelatedConnections(t *testing.T) {
 	defer func() { _ = plain.Close() }()
 	plain.SetMaxOpenConns(1)
 	var inner *sql.DB
-	sql.Register("sqlite3_knocker_hooked", &knockersqlite.Driver{SQLiteDriver: sqlite3.SQLiteDriver{ConnectHook: func(c *sqlite3.SQLiteConn) error {
+	name := fmt.Sprint("sqlite3_knocker_hooked_", time.Now().UnixNano())
+	sql.Register(name, &knockersqlite.Driver{SQLiteDriver: sqlite3.SQLiteDriver{ConnectHook: func(c *sqlite3.SQLiteConn) error {
 		inner, err = sql.Open("sqlite3", ":memory:")
 		if err == nil {
 			err = inner.Ping()
 		}
 		return err
 	}}})
-	ours, err := sql.Open("sqlite3_knocker_hooked", ":memory:")
+	ours, err := sql.Open(name, ":memory:")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,8 @@ package knockersqlite
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -178,10 +180,14 @@ func (w *hostWorker) run(conn *sql.Conn, step *core.HostStep) error {
 		}
 		_ = tx.Rollback()
 	}
-	return uncut(conn, func(h *core.HostInbox) error {
+	finish := func(h *core.HostInbox) error {
 		_, err := h.FinishStep(step.Number(), outcome)
 		return err
-	})
+	}
+	if err = uncut(conn, finish); errors.Is(err, driver.ErrBadConn) {
+		err = w.on(context.Background(), finish)
+	}
+	return err
 }
 
 // outcome is what a handler's error means; one that a stop has cut off runs

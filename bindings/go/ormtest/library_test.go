@@ -3,10 +3,12 @@ package ormtest
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mattn/go-sqlite3"
 )
@@ -18,8 +20,9 @@ func TestLoadedLibrary(t *testing.T) {
 	if library == "" {
 		t.Skip("make test-go-orms names the library")
 	}
-	sql.Register("sqlite3_loaded", &sqlite3.SQLiteDriver{Extensions: []string{library}})
-	db, err := sql.Open("sqlite3_loaded", source(filepath.Join(t.TempDir(), "app.db")))
+	name := fmt.Sprint("sqlite3_loaded_", time.Now().UnixNano())
+	sql.Register(name, &sqlite3.SQLiteDriver{Extensions: []string{library}})
+	db, err := sql.Open(name, source(filepath.Join(t.TempDir(), "app.db")))
 	check(t, err)
 	defer func() { check(t, db.Close()) }()
 	ctx := context.Background()
