@@ -46,7 +46,7 @@ def load_into(raw: Any, bootstrap: bool = True) -> None:
     if enable is None:
         raise DriverUnavailableError(
             f"The SQLite of this Python ({type(raw).__module__}) was built without extensions. Use a Python that has "
-            "them (Debian's, Homebrew's, the installers of python.org), the driver pysqlite3-binary, or "
+            "them (Debian's, Homebrew's, python.org's for Windows), the driver pysqlite3-binary, or "
             'knocker.open(path, engine="host"), which needs none.'
         )
     refuse_platform()

@@ -10,12 +10,13 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
-from typing import List
+from typing import Dict, List
 
 import pytest
+import sqlalchemy
 from hosting import environment
 
-PROGRAM = """
+LOAD = """
 import ctypes, sqlite3, sys
 import knocker
 
@@ -27,7 +28,9 @@ def load(db):
     pointer = ctypes.c_void_p.from_address(id(db) + object.__basicsize__)  # pysqlite_Connection begins with it
     assert api.sqlite3_enable_load_extension(pointer, 1) == 0
     assert api.sqlite3_load_extension(pointer, knocker.extension_path().encode(), None, None) == 0
+"""
 
+SQLITE3 = """
 def status():
     other = sqlite3.connect(sys.argv[1])
     found = other.execute("SELECT (SELECT group_concat(status) FROM (SELECT status FROM knocker_events ORDER BY id)), (SELECT count(*) FROM orders)").fetchone()
@@ -80,6 +83,59 @@ db.close()
 print("ok")
 """
 
+SQLALCHEMY = """
+from sqlalchemy import create_engine, event, text
+from sqlalchemy.orm import Session, sessionmaker
+
+path, mode = sys.argv[1], sys.argv[2] == "True"
+TABLE = "CREATE TABLE orders (event INTEGER PRIMARY KEY, parent REFERENCES orders DEFERRABLE INITIALLY DEFERRED)"
+
+def check(kind):
+    first = sqlite3.connect(path + kind)
+    first.executescript("PRAGMA journal_mode = WAL;" + TABLE)
+    engine = create_engine(f"sqlite:///{path}{kind}", connect_args={"autocommit": mode})
+
+    @event.listens_for(engine, "connect")
+    def connected(raw, _):
+        raw.autocommit = True
+        raw.execute("PRAGMA synchronous = FULL")
+        raw.execute("PRAGMA foreign_keys = ON")
+        load(raw)
+        raw.autocommit = mode
+
+    given = {"Engine": lambda: engine, "Connection": engine.connect, "Session": lambda: Session(engine),
+             "sessionmaker": lambda: sessionmaker(engine)}[kind]()
+    inbox = knocker.attach(given)
+    shop = inbox.endpoint("shop", provider="token-header", secrets="s")
+
+    @shop.handle()
+    def handler(event, tx):
+        parent = 77 if event.event_type == "foreign key" else None
+        tx.execute(text("INSERT INTO orders VALUES (:event, :parent)"), {"event": event.id, "parent": parent})
+        if event.event_type == "raises":
+            raise ValueError("no")
+
+    def send(kind):
+        return shop.receive(b"{}", {"x-knocker-token": "s"}, event_type=kind, dedupe_key=kind).durable
+
+    assert [send(one) for one in ("raises", "foreign key", "handled")] == [True] * 3
+    assert [done.status for done in inbox.run_worker_once()] == ["failed", "failed", "handled"]
+    assert first.execute("SELECT event FROM orders").fetchall() == [(3,)]
+    if kind in ("Connection", "Session") and not mode:
+        given.execute(text("INSERT INTO orders VALUES (1000, NULL)"))
+        assert not send("with it")
+        given.rollback()
+        assert first.execute("SELECT count(*) FROM knocker_events").fetchone() == (3,)
+    if kind in ("Connection", "Session"):
+        given.close()
+    engine.dispose()
+    first.close()
+
+for kind in ("Engine", "Connection", "Session", "sessionmaker"):
+    check(kind)
+print("ok")
+"""
+
 
 def pythons() -> List[str]:
     """Pythons of this machine that have the attribute."""
@@ -95,16 +151,23 @@ def pythons() -> List[str]:
     return able
 
 
+def with_sqlalchemy() -> Dict[str, str]:
+    """SQLAlchemy of this environment, whose modules are plain Python where its compiled ones don't fit."""
+    paths = [environment()["PYTHONPATH"], str(Path(sqlalchemy.__file__).parents[1])]
+    return {**environment(), "PYTHONPATH": os.pathsep.join(paths)}
+
+
+@pytest.mark.parametrize("program", [SQLITE3, SQLALCHEMY], ids=["sqlite3", "SQLAlchemy"])
 @pytest.mark.parametrize("autocommit", [True, False])
-def test_autocommit(tmp_path: Path, autocommit: bool) -> None:
+def test_autocommit(tmp_path: Path, autocommit: bool, program: str) -> None:
     found = pythons()
     if not found:
         pytest.skip("no Python 3.12 or newer here")
     for number, python in enumerate(found):
         path = tmp_path / f"{number}.db"
         done = subprocess.run(
-            [python, "-c", PROGRAM, str(path), str(autocommit)],
-            env=environment(),
+            [python, "-c", LOAD + program, str(path), str(autocommit)],
+            env=with_sqlalchemy(),
             capture_output=True,
             text=True,
             timeout=60,
