@@ -136,8 +136,7 @@ func (h *HostInbox) FinishStep(number int64, o Outcome) (Finished, error) {
 	if h.e.host.InTransaction() {
 		return Finished{}, fail(CodeInvalidState, "the outcome %s is written outside the handler's transaction: ROLLBACK first", o.Kind)
 	}
-	status, err := s.settleAs(h.e, o)
-	return s.on(h.e).report(status, err), nil
+	return s.settleAs(h.e, o), nil
 }
 
 // handled writes it into the open transaction.
@@ -188,11 +187,11 @@ func (s *HostStep) late() bool { return s.begun && time.Since(s.startedAt()) > s
 
 // settleAs writes an outcome outside the handler's transaction. What can't be
 // written now the worker's next call tries again.
-func (s *HostStep) settleAs(e *engine, o Outcome) (status string, err error) {
+func (s *HostStep) settleAs(e *engine, o Outcome) Finished {
 	if s.ended == nil && s.written == 0 && s.late() && o.Kind != "give_back" {
 		s.ended = handlerTimeout(s.timeout)
 	}
-	a := s.on(e)
+	a, status, err := s.on(e), "", error(nil)
 	switch {
 	case s.ended == nil && o.Kind == "handled": // again, without its transaction
 		status, err = a.settleError(context.Background(), endedByHandler())
@@ -205,10 +204,10 @@ func (s *HostStep) settleAs(e *engine, o Outcome) (status string, err error) {
 	}
 	if status == "lost" && AsError(err).Retryable() && CodeOf(err) != CodeLeaseLost {
 		s.pending, s.written = &o, 0
-		return status, err
+		return Finished{EventID: s.claim.eventID, Status: status, Err: AsError(err)}
 	}
 	s.leave(e)
-	return status, err
+	return a.report(status, err)
 }
 
 // leave frees the step's slot.
@@ -242,8 +241,7 @@ func (s *HostStep) settleLater(e *engine, final bool) {
 	}
 	o := *s.pending
 	s.pending = nil
-	status, err := s.settleAs(e, o)
-	s.on(e).report(status, err)
+	s.settleAs(e, o)
 }
 
 // confirm ends a step whose transaction another connection has committed.
