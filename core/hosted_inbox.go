@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/knocker-dev/knocker/core/sqlite"
+	"github.com/knocker-dev/knocker/core/store"
 )
 
 // HostInbox is the inbox on a connection of the host's, for one call: it runs on
@@ -35,9 +36,10 @@ func OnConnection(c *sqlite.Conn) (*HostInbox, error) {
 }
 
 // Attach sets the inbox up: it chooses its options and makes its tables where
-// they are missing and can be made. A file that is locked, that can't be written,
-// or that needs another version of this library stays as it is; with Migrate
-// "never" that is an error. Without Attach all options have their defaults.
+// they are missing and can be made; a file of the existing project is migrated,
+// outside a transaction. A file that is locked, that can't be written, or that
+// needs another version of this library stays as it is; with Migrate "never" that
+// is an error. Without Attach all options have their defaults.
 //
 // Of the options, those count that are not about opening a file. The first
 // Attach of a file in a process decides; scope is the handlers' scope. Errors:
@@ -52,7 +54,8 @@ func (h *HostInbox) Attach(options Options, scope string) error {
 	if err := h.file.agree(options, scope, false); err != nil {
 		return err
 	}
-	if err := h.prepareTables(options.Migrate); err != nil {
+	h.e.options = options
+	if err := h.prepareTables(); err != nil {
 		return err
 	}
 	if err := h.file.agree(options, scope, true); err != nil {
@@ -87,9 +90,12 @@ func (f *hostFile) agree(options Options, scope string, set bool) error {
 	return nil
 }
 
-func (h *HostInbox) prepareTables(migrate string) error {
-	if migrate == "never" {
+func (h *HostInbox) prepareTables() error {
+	if h.e.options.Migrate == "never" {
 		return hostSchema(h.e.host)
+	}
+	if state, _, err := store.Inspect(h.e.host); err == nil && state == store.Foreign {
+		return (&Hosted{h.e}).Bootstrap()
 	}
 	return (&Hosted{h.e}).BootstrapIfPossible()
 }
