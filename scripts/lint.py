@@ -26,6 +26,8 @@ def checks() -> Dict[str, List[str]]:
     return {
         "gofmt": ["gofmt", "-l", *GO_DIRECTORIES],
         "go vet": ["go", "vet", "-tags", TAGS, *[f"./{name}/..." for name in GO_DIRECTORIES]],
+        # A module of its own, outside go.work.
+        "go vet, ormtest": ["env", "GOWORK=off", "go", "-C", "bindings/go/ormtest", "vet", "-tags", TAGS, "./..."],
         "shell": ["bash", "-c", 'for file; do bash -n "$file" || exit 1; done', "bash", *shell, ".ci/run"],
         "ruff, package": [str(VENV / "ruff"), "check", "--no-cache", "--output-format=concise", *package],
         "ruff, scripts": [str(VENV / "ruff"), "check", "--no-cache", "--output-format=concise", "--config", "scripts/ruff.toml", *other],
