@@ -222,6 +222,31 @@ func TestHandlerThatCommits(t *testing.T) {
 	}
 }
 
+// A transaction that the host has begun as a reader becomes the writer when the
+// step begins, or the step does not.
+func TestStepInADeferredTransaction(t *testing.T) {
+	h := workShop(t, anyEvent)
+	h.run("PRAGMA journal_mode = WAL")
+	event := h.receive()
+	w := h.worker(`{}`)
+	step := w.next()
+	other := connectHost(t, pathOf(h))
+	other.SetBusyTimeout(time.Millisecond)
+	h.run("BEGIN")
+	h.number("SELECT count(*) FROM orders")
+	other.run("INSERT INTO orders VALUES (0)")
+	h.refused("busy_snapshot", "step_begin", fields{"step": step["step"]})
+	h.run("ROLLBACK")
+	h.run("BEGIN")
+	h.call("step_begin", fields{"step": step["step"]})
+	if _, err := other.Exec("INSERT INTO orders VALUES (1)"); err == nil {
+		t.Error("somebody else could write")
+	}
+	w.finish(step, "handled")
+	h.run("COMMIT")
+	w.wantStatus(event, "handled", "")
+}
+
 // A handler may use savepoints of its own.
 func TestHandlerWithSavepoints(t *testing.T) {
 	h := workShop(t, anyEvent)

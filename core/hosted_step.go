@@ -65,10 +65,15 @@ func (s *HostStep) unbusy() {
 	s.busy = false
 }
 
+// takeWriter makes a transaction the writer that a host has begun with a plain
+// BEGIN: one that only reads at first may find later that it is too late.
+const takeWriter = "UPDATE main._honker_live SET queue = queue WHERE 0"
+
 // BeginStep is the first call in the handler's transaction, which the host has
-// begun with BEGIN IMMEDIATE. It checks that the event is still this worker's,
+// begun. It makes it the writer, checks that the event is still this worker's,
 // and sets a savepoint, by which FinishStep knows the transaction. Errors:
-// lease_lost, invalid_state (no transaction is open), closed.
+// lease_lost, invalid_state (no transaction is open), busy, busy_snapshot,
+// closed.
 func (h *HostInbox) BeginStep(number int64) error {
 	s, leave, err := h.enter(number)
 	if err != nil {
@@ -84,9 +89,14 @@ func (h *HostInbox) BeginStep(number int64) error {
 	case !c.InTransaction():
 		return fail(CodeInvalidState, "no transaction is open: run BEGIN IMMEDIATE on this connection, then begin the step")
 	}
+	if c.WriteRuns() {
+		return insideWrite()
+	}
 	gone := false
 	err = h.e.readHost(func(c *sqlite.Conn) (err error) {
-		gone, err = s.on(h.e).changed(c)
+		if _, err = c.Exec(takeWriter); err == nil {
+			gone, err = s.on(h.e).changed(c)
+		}
 		return err
 	})
 	if err != nil {
@@ -96,9 +106,6 @@ func (h *HostInbox) BeginStep(number int64) error {
 		h.e.counters.leasesLost.Add(1)
 		s.ended = fail(CodeLeaseLost, "")
 		return s.ended
-	}
-	if c.WriteRuns() {
-		return insideWrite()
 	}
 	if _, err := c.Exec("SAVEPOINT " + s.savepoint()); err != nil {
 		return fromSQLite(err)
