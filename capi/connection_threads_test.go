@@ -29,6 +29,42 @@ func TestOutcomeWhileTheFileIsLocked(t *testing.T) {
 	w.wantStatus(event, "failed", "ValueError: no")
 }
 
+// A job that was claimed ahead keeps its lease until its handler starts, or is
+// left to whoever has taken it.
+func TestClaimedAhead(t *testing.T) {
+	h := connectHost(t, hostPath(t))
+	h.call("attach", `{"options":{"clock":{"now_s":1000000}}}`)
+	h.shop().call("register_handler", anyEvent)
+	for range 3 {
+		h.receive()
+	}
+	w, other := h.worker(`{"lease_s":30}`), h.worker(`{"lease_s":30}`)
+	handle := func(step fields) {
+		w.begin(step)
+		w.finish(step, "handled")
+		h.run("COMMIT")
+	}
+	handle(w.next())
+	if held := h.number("SELECT count(*) FROM _honker_live WHERE state = 'processing'"); held != 2 {
+		t.Fatalf("%d jobs are claimed ahead", held)
+	}
+	h.call("set_clock", `{"now_s":1000015}`)
+	second := w.next()
+	if until := h.number("SELECT claim_expires_at FROM _honker_live WHERE json_extract(payload, '$.event_id') = ?", second["event"].(fields)["id"]); until != 1000045 {
+		t.Errorf("the lease ends at %d", until)
+	}
+	handle(second)
+	h.call("set_clock", `{"now_s":1000050}`)
+	taken := other.next() // the lease of the third is over
+	if taken["attempt"] != 2.0 || w.asked()["step"] != nil {
+		t.Errorf("%v", taken)
+	}
+	h.call("worker_close", fields{"worker": w.number})
+	if h.number("SELECT count(*) FROM _honker_live WHERE state = 'processing' AND attempts = 2") != 1 {
+		t.Error("a worker has given back what it had lost")
+	}
+}
+
 // Workers of one process and connections of many threads: no event twice.
 func TestManyWorkersOnConnections(t *testing.T) {
 	for _, mode := range []string{"DELETE", "WAL"} {
