@@ -35,6 +35,7 @@ packages=(
     "gem sinatra/base|ruby-sinatra|the Ruby binding's tests have Sinatra routes"
     "gem action_controller|ruby-actionpack|the Ruby binding's tests have Rails routes"
     "gem rails|ruby-railties|the Ruby binding's tests have a Rails application"
+    "gem active_record|ruby-activerecord|the Ruby binding's tests attach inboxes to Active Record's connections"
     "command rubocop|rubocop|checks the Ruby binding's form"
     "command yard|yard|checks the Ruby binding's documentation comments"
     "command mix|elixir|builds and tests the Elixir binding"

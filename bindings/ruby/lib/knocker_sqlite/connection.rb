@@ -13,6 +13,7 @@ module KnockerSqlite
       @info = Library.open(request.compact)
       # The number alone, so that the finalizer does not hold what it waits for.
       @handle = [@info["db"]]
+      @transport = LibraryTransport.new(@handle)
       @registry = Registry.of(@info["path"])
       @workers = []
       @stop_next = false
@@ -77,12 +78,12 @@ module KnockerSqlite
 
     # Call a method that only reads.
     def read(method, fields = {})
-      Library.call(@handle[0], method, Arguments.operation(fields))
+      @transport.call(method, Arguments.operation(fields))
     end
 
     # Call a method that waits for the writer: the library has to know who stands still meanwhile.
     def write(method, fields = {})
-      Library.call(@handle[0], method, Arguments.operation(fields).merge("home" => Home.current))
+      @transport.call(method, Arguments.operation(fields).merge("home" => Home.current), writes: true)
     end
 
     # Call a method that may take long, on another thread, so that Ctrl-C ends the waiting at once (not the work).

@@ -53,6 +53,13 @@ module KnockerSqlite
       )
     end
 
+    # A reply for a code of which only the message came.
+    # @api private
+    def self.describe(code, message)
+      kind = by_code.fetch(code, Error)
+      { "code" => code, "message" => message, "http_status" => kind::HTTP_STATUS, "retryable" => kind::RETRYABLE }
+    end
+
     # Where Ruby's servers say that a process has just been forked.
     FORK_HOOKS = "In Puma's cluster mode open it in before_worker_boot (named on_worker_boot before Puma 7); with Solid Queue in " \
                  "SolidQueue.on_worker_start; with Resque in Resque.after_fork and never in the parent. Nothing of the parent, " \

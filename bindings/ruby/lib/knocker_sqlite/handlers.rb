@@ -8,11 +8,12 @@ module KnockerSqlite
   # @api private
   class Registry
     @shared = {}
+    @kept = {}
     @lock = Mutex.new
 
     # The registry of an open file.
     def self.of(path)
-      key = File.stat(path).then { |status| [status.dev, status.ino] }
+      key = key_of(path)
       @lock.synchronize do
         @shared.delete_if { |_, reference| !reference.weakref_alive? }
         registry = alive(@shared[key]) || new
@@ -20,6 +21,18 @@ module KnockerSqlite
         registry
       end
     end
+
+    # The registry of a file that the application's own connections have: what the library keeps of it, handlers
+    # included, lives as long as the process.
+    def self.kept(path)
+      registry = of(path)
+      @lock.synchronize { @kept[key_of(path)] = registry }
+    end
+
+    def self.key_of(path)
+      File.stat(path).then { |status| [status.dev, status.ino] }
+    end
+    private_class_method :key_of
 
     def self.alive(reference)
       reference&.__getobj__

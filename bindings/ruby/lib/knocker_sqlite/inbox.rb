@@ -20,7 +20,7 @@ module KnockerSqlite
     def add_endpoint(name = nil, secrets: Arguments::UNSET, **options)
       options[:name] = name unless name.nil?
       options[:secrets] = Arguments.secrets(secrets) unless secrets.equal?(Arguments::UNSET)
-      Endpoint.of(self, Library.call(@handle[0], "add_endpoint", endpoint_fields(options)))
+      Endpoint.of(self, @transport.call("add_endpoint", endpoint_fields(options), writes: true))
     end
 
     # One page of endpoints, by name.
@@ -145,8 +145,7 @@ module KnockerSqlite
     def run_worker(**options)
       worker = open_worker(options)
       begin
-        worker.start unless @stop_next
-        worker.wait
+        @stop_next ? worker.stop : worker.run
       ensure
         @stop_next = false
         worker.close
@@ -184,9 +183,13 @@ module KnockerSqlite
 
     def open_worker(options)
       @workers.select!(&:open?)
-      worker = Worker.new(self, @handle[0], @registry, Arguments.operation(options))
+      worker = new_worker(Arguments.operation(options))
       @workers << worker
       worker
+    end
+
+    def new_worker(options)
+      Worker.new(self, @handle[0], @registry, options)
     end
 
     def endpoint_fields(options)
@@ -203,7 +206,7 @@ module KnockerSqlite
       request["query"] = Arguments.query(query) unless query.nil?
       request["body_consumed"] = true if consumed
       request["home"] = Home.current
-      Result.from_reply(Library.receive(@handle[0], request, bytes))
+      Result.from_reply(@transport.receive(request, bytes))
     end
   end
 end

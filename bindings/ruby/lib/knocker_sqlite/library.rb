@@ -113,6 +113,23 @@ module KnockerSqlite
         JSON.generate(Arguments.json_value(request.compact))
       end
 
+      # What a reply says; raises where it is an error.
+      def decode(text)
+        reply = JSON.parse(text)
+        error = reply["error"]
+        raise Error.from_reply(error) if error
+
+        reply["ok"]
+      end
+
+      # Raise where no build of the library can run.
+      def check_platform
+        return unless RbConfig::CONFIG["host_os"].include?("linux") && RbConfig::CONFIG["host_os"].include?("musl")
+
+        raise UnsupportedPlatformError, "The library needs glibc, and this Ruby uses musl (Alpine, for example). " \
+                                        "Use an image based on glibc, such as ruby:3-slim."
+      end
+
       private
 
       def native
@@ -120,11 +137,7 @@ module KnockerSqlite
       end
 
       def answer(&call)
-        reply = Thread.handle_interrupt(UNINTERRUPTED) { take(call) }
-        error = reply["error"]
-        raise Error.from_reply(error) if error
-
-        reply["ok"]
+        decode(Thread.handle_interrupt(UNINTERRUPTED) { take(call) })
       end
 
       def take(call)
@@ -133,7 +146,7 @@ module KnockerSqlite
 
         text = pointer.get_string(0)
         native.knocker_free(pointer)
-        JSON.parse(text.force_encoding(Encoding::UTF_8))
+        text.force_encoding(Encoding::UTF_8)
       end
 
       def blob_arrays(blobs)
@@ -177,13 +190,6 @@ module KnockerSqlite
       rescue LoadError, FFI::NotFoundError => error
         raise UnsupportedPlatformError, "The library #{file} can't be loaded here: #{error.message}. " \
                                         "Install a gem made for this platform."
-      end
-
-      def check_platform
-        return unless RbConfig::CONFIG["host_os"].include?("linux") && RbConfig::CONFIG["host_os"].include?("musl")
-
-        raise UnsupportedPlatformError, "The library needs glibc, and this Ruby uses musl (Alpine, for example). " \
-                                        "Use an image based on glibc, such as ruby:3-slim."
       end
 
       # The library that the gem carries, else the one that a checkout has built.

@@ -42,17 +42,7 @@ module KnockerSqlite
     def initialize(inbox, db, registry, options)
       # An inbox that nobody holds is closed, and its workers with it: a running one holds it.
       @inbox = inbox
-      reply = Library.worker_open(db, options)
-      @handle = reply["worker"]
-      @worker_id = reply["worker_id"]
-      @concurrency = reply["concurrency"]
-      @registry = registry
-      @process = Process.pid
-      @stopping = false
-      @open = true
-      @failure = nil
-      @threads = []
-      @report = StopReport.from_reply("rolled_back" => [], "given_back" => 0)
+      set_up(Library.worker_open(db, options), registry)
     end
 
     # @api private
@@ -60,6 +50,14 @@ module KnockerSqlite
       Worker.track(self)
       @threads = Array.new(@concurrency) { |number| slot_thread(number) }
       self
+    end
+
+    # Run until it is told to stop.
+    # @api private
+    # @return [StopReport]
+    def run
+      start
+      wait
     end
 
     # Whether it still takes events.
@@ -106,7 +104,7 @@ module KnockerSqlite
     def once
       finished = []
       while (step = claim_now)
-        outcome, error = run(step)
+        outcome, error = handle(step)
         # Without a wait in the same call the commit is done when it returns.
         reply = finish(step, outcome, error, nil)
         finished << Finished.from_reply(reply["finished"]) if reply["finished"]
@@ -136,6 +134,19 @@ module KnockerSqlite
     end
 
     private
+
+    def set_up(reply, registry)
+      @handle = reply["worker"]
+      @worker_id = reply["worker_id"]
+      @concurrency = reply["concurrency"]
+      @registry = registry
+      @process = Process.pid
+      @stopping = false
+      @open = true
+      @failure = nil
+      @threads = []
+      @report = StopReport.from_reply("rolled_back" => [], "given_back" => 0)
+    end
 
     def slot_thread(number)
       thread = Thread.new { run_slot }
@@ -182,7 +193,7 @@ module KnockerSqlite
           reply = claim
           next
         end
-        outcome, error = run(step)
+        outcome, error = handle(step)
         ends = error && Outcome.ends_the_worker?(error)
         reply = finish(step, outcome, error, ends || @stopping ? nil : SLOT_WAIT_MS)
         raise error if ends
@@ -190,7 +201,7 @@ module KnockerSqlite
     end
 
     # Run the handler of a step; answers the outcome and what the handler raised.
-    def run(step)
+    def handle(step)
       handler = @registry[step["handler"]]
       # Replaced since the claim: the next claim finds the new one.
       return [Outcome::GIVE_BACK, nil] if handler.nil?
