@@ -103,8 +103,8 @@ type connection struct {
 	index int
 }
 
-// connections counts registrations: a load more than once replaces the ones
-// before, which is not the connection's end.
+// connections counts registrations: one that replaces another is not the
+// connection's end.
 var connections = counter{of: map[connection]int{}}
 
 type counter struct {
@@ -116,6 +116,12 @@ func (n *counter) add(c connection) {
 	n.Lock()
 	defer n.Unlock()
 	n.of[c]++
+}
+
+func (n *counter) has(c connection) bool {
+	n.Lock()
+	defer n.Unlock()
+	return n.of[c] > 0
 }
 
 // remove reports whether it was the last.

@@ -33,12 +33,8 @@ func Register(api, db unsafe.Pointer, manual bool) error {
 		return err
 	}
 	defer c.Detach()
-	for index := range functions {
-		f := &functions[index]
-		if strings.HasPrefix(f.Name, "honker_") && c.HasFunction(f.Name, f.Most) {
-			continue // the connection's own, or ours from a load before
-		}
-		if err := f.register(api, db, index); err != nil {
+	if !connections.has(connection{uintptr(db), sentinel}) {
+		if err := registerAll(api, db, c); err != nil {
 			return err
 		}
 	}
@@ -50,6 +46,20 @@ func Register(api, db unsafe.Pointer, manual bool) error {
 		return err
 	}
 	return h.BootstrapIfPossible()
+}
+
+// registerAll registers the sentinel last: it stands for all the others.
+func registerAll(api, db unsafe.Pointer, c *sqlite.Conn) error {
+	for index := len(functions) - 1; index >= 0; index-- {
+		f := &functions[index]
+		if strings.HasPrefix(f.Name, "honker_") && c.HasFunction(f.Name, f.Most) {
+			continue // the real Honker's
+		}
+		if err := f.register(api, db, index); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func attach(api, db unsafe.Pointer) (*sqlite.Conn, error) {

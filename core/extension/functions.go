@@ -23,8 +23,13 @@ type Call func(c *sqlite.Conn) (any, error)
 // Add adds a function to the table. To be called from an init.
 func Add(f Function) { functions = append(functions, f) }
 
+// sentinel is the function by which a connection is known to have all of them:
+// one that loads twice keeps them, for while a statement runs, such as SELECT
+// load_extension(…), SQLite replaces none.
+const sentinel = 0
+
 var functions = []Function{
-	{Name: "knocker_version", Prepare: func(*Arguments) Call {
+	sentinel: {Name: "knocker_version", Closed: func(uintptr) {}, Prepare: func(*Arguments) Call {
 		return func(*sqlite.Conn) (any, error) { return core.Version, nil }
 	}},
 	{"knocker_bootstrap", 0, 0, true, bootstrap, nil},
