@@ -67,8 +67,12 @@ def test_oldest_sqlite(path: str) -> None:
         "SELECT knocker_mark_processing(1, 1)", "CREATE TABLE orders (event)", "INSERT INTO orders VALUES (1)", "SELECT knocker_mark_handled(1, 5)",
         "SELECT honker_ack(1, 'w')", "COMMIT", "SELECT status, (SELECT count(*) FROM orders), (SELECT count(*) FROM _honker_live) FROM knocker_events",
         "SELECT knocker_stats() -> '$.events.handled'", "SELECT knocker_list_events(NULL) -> '$.events[0].status'",
+        "SELECT knocker_call('replay', '{\"event_id\":1}') -> '$.ok'", "SELECT knocker_call('attach', NULL) ->> '$.ok.sqlite_version'",
+        "SELECT knocker_call('register_handler', '{\"endpoint\":\"provider\"}') ->> '$.ok.handler'",
+        "SELECT knocker_call('worker_open', NULL) ->> '$.ok.worker'", "SELECT knocker_call('worker_next', '{\"worker\":1}') ->> '$.ok.step.event.id'",
     )
-    assert lines == ["3.38.0", "load 0 ", "1", "204", "1", "1", "1", "1", "handled|1|0", "1", '"handled"'], lines
+    assert lines[:11] == ["3.38.0", "load 0 ", "1", "204", "1", "1", "1", "1", "handled|1|0", "1", '"handled"'], lines
+    assert lines[11:] == ['{"event_id":1}', "3.38.0", "1", "1", "1"], lines
 
 
 def test_panic(path: str) -> None:
