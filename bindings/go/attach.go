@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"time"
 	"unsafe"
 
 	"github.com/knocker-dev/knocker/core"
@@ -28,10 +29,14 @@ import (
 // open_options_conflict, and those of storage.
 func Attach(db *sql.DB) (*Inbox, error) { return AttachWith(db, Options{}) }
 
-// AttachWith is Attach with options of your own. Those about opening a file play
-// no part.
+// AttachWith is Attach with options of your own. BusyTimeout bounds the wait for a
+// free connection of the pool; those about opening a file play no part.
 func AttachWith(db *sql.DB, options Options) (*Inbox, error) {
-	return attach(pool{db}, options)
+	timeout := options.BusyTimeout
+	if timeout <= 0 {
+		timeout = 5 * time.Second
+	}
+	return attach(pool{db, timeout}, options)
 }
 
 // AttachConn is AttachWith for one connection. Calls run in its transaction where
@@ -66,11 +71,19 @@ type connections interface {
 	most() int // handlers at once; 0: no bound
 }
 
-type pool struct{ db *sql.DB }
+type pool struct {
+	db      *sql.DB
+	timeout time.Duration // for a free connection
+}
 
 func (p pool) with(ctx context.Context, f func(conn *sql.Conn) error) error {
-	conn, err := p.db.Conn(ctx)
-	if err != nil {
+	bounded, cancel := context.WithTimeout(ctx, p.timeout)
+	defer cancel()
+	conn, err := p.db.Conn(bounded)
+	switch {
+	case err != nil && bounded.Err() != nil && ctx.Err() == nil:
+		return &Error{Code: core.CodeBusy, Message: "no connection of the pool was free in time: inside a handler call Tx.Inbox, which uses the handler's", Cause: err}
+	case err != nil:
 		return foreign(err)
 	}
 	defer func() { _ = conn.Close() }()

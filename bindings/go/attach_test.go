@@ -225,6 +225,49 @@ func TestAttachedConnection(t *testing.T) {
 	}
 }
 
+// A handler receives and acts in its own transaction through Tx.Inbox. Through the
+// pool, when that has no other connection, it is refused instead of waiting for
+// itself.
+func TestInboxOfATransaction(t *testing.T) {
+	db := openHost(t, filepath.Join(t.TempDir(), "app.db"))
+	db.SetMaxOpenConns(1)
+	inbox, err := knockersqlite.AttachWith(db, knockersqlite.Options{BusyTimeout: 200 * time.Millisecond})
+	if err == nil {
+		_, err = inbox.AddEndpoint(knockersqlite.AddEndpointParams{Name: "shop", Provider: "token-header", Secrets: "s"})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	fault := errors.New("after all")
+	err = inbox.RegisterHandler("shop", func(event knockersqlite.Event, tx *knockersqlite.Tx) error {
+		if event.DedupeKey == "inner" {
+			return nil
+		}
+		if _, err := inbox.Stats(tx.Context()); !errors.Is(err, knockersqlite.ErrBusy) {
+			t.Error(err)
+		}
+		deliver(t, tx.Inbox(), "inner")
+		return fault
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	deliver(t, inbox, "outer")
+	for _, want := range []int{1, 2} {
+		if _, err := inbox.RunWorkerOnce(context.Background(), knockersqlite.WorkerOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if n := read[int](t, db, "SELECT count(*) FROM knocker_events"); n != want {
+			t.Errorf("%d events, want %d", n, want)
+		}
+		fault = nil
+		run(t, db, "UPDATE _honker_live SET run_at = 1")
+	}
+	if n := read[int](t, db, "SELECT count(*) FROM knocker_events WHERE status = 'handled'"); n != 2 {
+		t.Error(n, "handled")
+	}
+}
+
 // Connections that the driver has not opened stay as they are, also those that
 // are opened while ours are, and attaching one says what is missing.
 func TestUnrelatedConnections(t *testing.T) {

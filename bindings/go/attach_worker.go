@@ -237,5 +237,5 @@ func (w *hostWorker) call(ctx context.Context, conn *sql.Conn, step *core.HostSt
 			err = fmt.Errorf("panic: %v", v)
 		}
 	}()
-	return handle(*step.Event(), &Tx{hostTx{tx, ctx}})
+	return handle(*step.Event(), &Tx{hostTx{tx, conn, ctx}})
 }

@@ -50,6 +50,16 @@ func (t *Tx) SQLTx() *sql.Tx {
 	return nil
 }
 
+// Inbox is the inbox in this transaction of the application's own connection: what
+// it does is committed, or undone, with the handler's writes. Nil where the inbox
+// is not attached. It ends with the handler.
+func (t *Tx) Inbox() *Inbox {
+	if h, ok := t.in.(hostTx); ok {
+		return &Inbox{target: attached{single{h.conn}}, quiet: func() {}}
+	}
+	return nil
+}
+
 // Exec runs one statement.
 func (t *Tx) Exec(query string, args ...any) (sql.Result, error) {
 	return t.ExecContext(t.Context(), query, args...)
@@ -165,7 +175,8 @@ func (t *engineTx) end() {
 // hostTx is a transaction of the application's own connection.
 type hostTx struct {
 	*sql.Tx
-	ctx context.Context
+	conn *sql.Conn
+	ctx  context.Context
 }
 
 func (t hostTx) Context() context.Context { return t.ctx }
