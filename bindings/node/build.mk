@@ -46,3 +46,13 @@ $(node_home)/tests/next/node_modules/.package-lock.json: $(node_home)/tests/next
 
 test-node-next: node $(node_home)/tests/next/node_modules/.package-lock.json ## build and start a real Next.js application with the packed package
 	@node $(node_home)/scripts/test.mjs --only tests/next-build.mjs
+
+.PHONY: node-hosts test-node-attached
+
+node-hosts:
+	@$(node_home)/tests/attached/setup.sh
+
+test-node-attached: node node-hosts ## test attached inboxes: better-sqlite3, node:sqlite, Drizzle, Knex (RUN=name of a test)
+	@node $(node_home)/scripts/test-attached.mjs $(if $(RUN),'$(RUN)')
+
+extension-test: test-node-attached

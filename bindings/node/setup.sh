@@ -6,6 +6,8 @@ cd "$(dirname "$0")"
 
 command -v npm >/dev/null || { echo "setup: npm is missing: install Node 18 or newer with npm (Debian: apt-get install nodejs npm)" >&2; exit 1; }
 
+tests/attached/setup.sh
+
 stamp=../../build/node/setup.stamp
 state="$(sha256sum package.json package-lock.json) $(node --version)"
 if [ -d node_modules ] && [ "$(cat "$stamp" 2>/dev/null)" = "$state" ]; then

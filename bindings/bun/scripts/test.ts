@@ -1,10 +1,12 @@
 // Runs the tests; the last line is "N passed, N failed".
 //
-//   bun scripts/test.ts [NAME_PATTERN]
+//   bun scripts/test.ts [--in FOLDER] [NAME_PATTERN]
 
-const pattern = process.argv[2];
+const rest = process.argv.slice(2);
+const folder = rest[0] === "--in" ? rest.splice(0, 2)[1]! : "tests";
+const [pattern] = rest;
 const child = Bun.spawn(
-  [process.execPath, "test", "--timeout", "60000", ...(pattern ? ["--test-name-pattern", pattern] : []), "tests"],
+  [process.execPath, "test", "--timeout", "60000", ...(pattern ? ["--test-name-pattern", pattern] : []), `./${folder}`],
   { cwd: new URL("..", import.meta.url).pathname, stdout: "inherit", stderr: "pipe" },
 );
 const output = await new Response(child.stderr).text();

@@ -1,6 +1,8 @@
 /** Every public name, without the way to the library: each runtime's entry point adds its own. */
 
 export { KnockerSqlite } from "./inbox.js";
+export { attach, type AttachedInbox, type AttachOptions } from "./attach.js";
+export { type Database, load } from "./connection.js";
 export { KnockerError } from "./errors.js";
 export type { ErrorCode } from "./error-codes.js";
 export { Discard, Ignore, RetryAfter } from "./outcomes.js";

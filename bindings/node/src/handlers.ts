@@ -8,7 +8,7 @@ import type { Handler, HandlerOptions } from "./types.js";
 interface Registry {
   /** Keeps the heaps of one process apart: each has its own functions. */
   scope: string;
-  functions: Map<number, Handler>;
+  functions: Map<number, Handler<never>>;
 }
 
 // On globalThis, not in this module: a module that is evaluated again (a hot
@@ -26,7 +26,7 @@ export function registry(): Registry {
 /** The arguments of `registerHandler`, in either order. */
 export interface Registration {
   eventType?: string;
-  handler: Handler;
+  handler: Handler<never>;
   options: HandlerOptions;
 }
 
@@ -41,7 +41,7 @@ export function registration(first: unknown, second: unknown, third: unknown): R
   const options = (shifted ? eventType : third) as HandlerOptions | undefined;
   return {
     ...(shifted || eventType === undefined || eventType === null ? {} : { eventType: eventType as string }),
-    handler: handler as Handler,
+    handler: handler as Handler<never>,
     options: options ?? {},
   };
 }

@@ -1,12 +1,15 @@
 /** The inbox. */
 
-import { bodyBytes, encode, fields, type Json, nestedOptions, putSecrets, snakeFields, filterFields } from "./arguments.js";
+import { encode, filterFields, type Json, nestedOptions, snakeFields } from "./arguments.js";
 import { KnockerError } from "./errors.js";
 import { registration, registry } from "./handlers.js";
 import type { BulkResult, Delivery, EndpointInfo, ExpungeResult, Finished, InboxInfo, KnockerEvent, ReceiveResult, StopReport } from "./models.js";
 import { type AsyncOperations, BULK, type Operation, OPERATIONS, type Operations } from "./operations.js";
 import { answer, type Reply } from "./reply.js";
-import { loadedTransport, transport, type Transport } from "./transport.js";
+import { endpointRequest, receipt } from "./requests.js";
+import type { Runner } from "./running.js";
+import { type InboxTransport, loadedTransport, transport, type Transport } from "./transport.js";
+import type { Tx } from "./tx.js";
 import type {
   BulkOptions,
   DeliveryFilter,
@@ -32,8 +35,9 @@ const lost = new FinalizationRegistry<number>((handle) => {
   way?.release(handle);
 });
 
-interface Opened {
-  transport: Transport;
+/** An inbox that calls can be made of. */
+export interface Opened {
+  transport: InboxTransport;
   db: number;
   info: InboxInfo;
 }
@@ -42,7 +46,8 @@ interface Opened {
 type All = { all: true };
 
 /** @hidden */
-export interface KnockerSqlite extends Operations, AsyncOperations {}
+// eslint-disable-next-line @typescript-eslint/no-unused-vars -- as the class
+export interface KnockerSqlite<Transaction = Tx> extends Operations, AsyncOperations {}
 
 /**
  * A durable inbox for webhooks, in one SQLite file.
@@ -53,13 +58,13 @@ export interface KnockerSqlite extends Operations, AsyncOperations {}
  * handlers.
  *
  * Every read and action has a twin whose name ends in `Async`, which leaves the
- * event loop free.
+ * event loop free. `Transaction`: what handlers get as `tx`.
  */
 // eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- the operations are added below
-export class KnockerSqlite {
+export class KnockerSqlite<Transaction = Tx> {
   readonly #path: string;
   readonly #options: OpenOptions;
-  readonly #workers = new Set<Worker>();
+  readonly #workers = new Set<Runner>();
   #opened: Opened | undefined;
   #closed = false;
   #stopNext = false;
@@ -112,6 +117,7 @@ export class KnockerSqlite {
   /** `addEndpoint` off the event loop. */
   async addEndpointAsync(options: EndpointOptions): Promise<EndpointInfo> {
     const { transport, db } = this.#open();
+    await transport.writerFree?.();
     return answer(await transport.callLater(db, "add_endpoint", encode(endpointRequest(options)))) as EndpointInfo;
   }
 
@@ -161,16 +167,17 @@ export class KnockerSqlite {
    * `eventType`: exact, a prefix such as `"invoice.*"`, or left out: all that
    * no other handler is for. Registering for the same place again replaces.
    */
-  registerHandler(endpoint: string, handler: Handler, eventType?: string, options?: HandlerOptions): void;
-  registerHandler(endpoint: string, handler: Handler, options: HandlerOptions): void;
-  registerHandler(endpoint: string, eventType: string, handler: Handler, options?: HandlerOptions): void;
+  registerHandler(endpoint: string, handler: Handler<Transaction>, eventType?: string, options?: HandlerOptions): void;
+  registerHandler(endpoint: string, handler: Handler<Transaction>, options: HandlerOptions): void;
+  registerHandler(endpoint: string, eventType: string, handler: Handler<Transaction>, options?: HandlerOptions): void;
   registerHandler(endpoint: string, first: unknown, second?: unknown, third?: unknown): void {
     const { eventType, handler, options } = registration(first, second, third);
+    this._checkHandler(handler);
     const { transport, db } = this.#open();
-    const request: Json = { ...snakeFields(options), endpoint };
+    const { functions, scope } = registry();
+    const request: Json = { ...snakeFields(options), endpoint, handler_scope: scope };
     if (eventType !== undefined) request.event_type = eventType;
     const reply = answer(transport.call(db, "register_handler", encode(request)));
-    const { functions } = registry();
     functions.set(reply.handler as number, handler);
     if (reply.replaced !== null) functions.delete(reply.replaced as number);
   }
@@ -305,22 +312,36 @@ export class KnockerSqlite {
   }
 
   /** @internal */
-  async _operateLater<A extends unknown[], R>({ method, request, convert }: Operation<A, R>, values: A): Promise<R> {
+  async _operateLater<A extends unknown[], R>({ method, request, convert, writes }: Operation<A, R>, values: A): Promise<R> {
     const { transport, db } = this.#open();
+    if (writes) await transport.writerFree?.();
     return convert(answer(await transport.callLater(db, method, encode(request(...values)))));
+  }
+
+  /** @internal Opens the library and the file. */
+  _connect(options: OpenOptions): Opened {
+    const fields = snakeFields(options);
+    if ("clock" in fields) fields.clock = nestedOptions(fields.clock);
+    const way = transport();
+    const reply = answer(way.open(encode({ path: this.#path, options: fields })));
+    const { db, ...info } = reply as InboxInfo & { db: number };
+    way.adopt(db);
+    lost.register(this, db, this);
+    return { transport: way, db, info };
+  }
+
+  /** @internal Refuses handlers that this inbox can't run. */
+  _checkHandler(_: unknown): void {}
+
+  /** @internal */
+  _makeWorker({ transport, db }: Opened, options: Json, onFinished: WorkerOptions["onFinished"]): Runner {
+    return new Worker(transport as Transport, db, options, onFinished);
   }
 
   #open(): Opened {
     if (this.#opened !== undefined) return this.#opened;
     if (this.#closed) throw new KnockerError("closed", "The inbox is closed.");
-    const options = snakeFields(this.#options);
-    if ("clock" in options) options.clock = nestedOptions(options.clock);
-    const way = transport();
-    const reply = answer(way.open(encode({ path: this.#path, handler_scope: registry().scope, options })));
-    const { db, ...info } = reply as InboxInfo & { db: number };
-    way.adopt(db);
-    lost.register(this, db, this);
-    this.#opened = { transport: way, db, info };
+    this.#opened = this._connect(this.#options);
     return this.#opened;
   }
 
@@ -330,15 +351,15 @@ export class KnockerSqlite {
     this.#closed = true;
     if (opened !== undefined) {
       lost.unregister(this);
-      for (const worker of this.#workers) worker.stop();
+      for (const worker of this.#workers) worker.leave();
       opened.transport.disown(opened.db);
     }
     return opened;
   }
 
-  #worker({ signal: _, onFinished, ...options }: WorkerOptions): Worker {
-    const { transport, db } = this.#open();
-    const worker = new Worker(transport, db, snakeFields(options), onFinished);
+  #worker({ signal: _, onFinished, ...options }: WorkerOptions): Runner {
+    const request = { ...snakeFields(options), handler_scope: registry().scope };
+    const worker = this._makeWorker(this.#open(), request, onFinished);
     this.#workers.add(worker);
     if (this.#stopNext) {
       this.#stopNext = false;
@@ -347,7 +368,7 @@ export class KnockerSqlite {
     return worker;
   }
 
-  async #stoppedBy<T>(worker: Worker, signal: AbortSignal | undefined, run: () => Promise<T>): Promise<T> {
+  async #stoppedBy<T>(worker: Runner, signal: AbortSignal | undefined, run: () => Promise<T>): Promise<T> {
     const stop = (): void => worker.stop();
     if (signal?.aborted) stop();
     signal?.addEventListener("abort", stop, { once: true });
@@ -371,6 +392,7 @@ export class KnockerSqlite {
     do {
       signal?.throwIfAborted();
       const { transport, db } = this.#open();
+      await transport.writerFree?.();
       const reply = answer(await transport.callLater(db, method, encode(cursor ? { ...request, cursor } : request)));
       look?.(reply);
       sums.matched += reply.matched as number;
@@ -393,23 +415,4 @@ for (const [name, operation] of Object.entries(OPERATIONS) as [string, Operation
   define(`${name}Async`, function (this: KnockerSqlite, ...values: unknown[]) {
     return this._operateLater(operation, values);
   });
-}
-
-function endpointRequest(options: EndpointOptions): Json {
-  const request = snakeFields(options);
-  if ("provider_options" in request) request.provider_options = nestedOptions(request.provider_options);
-  putSecrets(request, options);
-  return request;
-}
-
-function receipt(options: ReceiveOptions, more: Json): { request: Json; body: Uint8Array } {
-  const { body, headers, query, providerOptions, ...rest } = options;
-  const { bytes, consumed } = bodyBytes(body);
-  const request: Json = { ...snakeFields(rest), ...more };
-  if (headers !== undefined) request.headers = fields(headers);
-  if (query !== undefined) request.query = fields(query);
-  if (providerOptions !== undefined) request.provider_options = nestedOptions(providerOptions);
-  putSecrets(request, options);
-  if (consumed) request.body_consumed = true;
-  return { request, body: bytes };
 }

@@ -31,6 +31,8 @@ export interface ReceiveResult {
   reason: string | null;
   /** A secret that the sender has just told and the application must keep. */
   handshake_secret: string | null;
+  /** Of an attached inbox alone: whether it was on disk when the call returned. Within a transaction of yours it is false: your commit stores it. */
+  durable?: boolean;
 }
 
 /** An endpoint as stored: `path` is a label for people, `created_at` Unix seconds. */

@@ -135,7 +135,7 @@ export interface IngestOptions extends ReceiveOptions {
 }
 
 /** A function that processes an event. It ends as handled when it returns, as failed when it throws. */
-export type Handler = (event: KnockerEvent, tx: Tx) => unknown;
+export type Handler<Transaction = Tx> = (event: KnockerEvent, tx: Transaction) => unknown;
 
 /** Options of `registerHandler`. */
 export interface HandlerOptions extends RetryOptions {

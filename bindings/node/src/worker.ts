@@ -7,9 +7,10 @@ import { registry } from "./handlers.js";
 import { type Finished, KnockerEvent, type StopReport } from "./models.js";
 import { GIVE_BACK, HANDLED, outcomeOf } from "./outcomes.js";
 import { answer, type Reply } from "./reply.js";
+import { isClosed, isThenable, Later, type Runner, type Step, TIMER_MAX_MS } from "./running.js";
 import type { Transport } from "./transport.js";
 import { Tx } from "./tx.js";
-import type { WorkerOptions } from "./types.js";
+import type { Handler, WorkerOptions } from "./types.js";
 
 /** How long a waiting slot stays in the library at a time. Stopping wakes it at once. */
 const WAIT_MS = 5_000;
@@ -17,8 +18,6 @@ const WAIT_MS = 5_000;
 const PAUSE_MS = 500;
 /** How often a run that has reached its limit is looked at. */
 const LATE_MS = 50;
-/** The longest time that a timer takes. */
-const TIMER_MAX_MS = 2 ** 31 - 1;
 
 interface Run {
   outcome: Json;
@@ -27,22 +26,8 @@ interface Run {
   holds?: boolean;
 }
 
-interface Step {
-  step: number;
-  handler: number;
-  attempt: number;
-  timeout_s: number;
-  event: Reply;
-}
-
-/** A promise that somebody else settles. */
-class Later<T> {
-  resolve!: (value: T) => void;
-  readonly promise = new Promise<T>((resolve) => (this.resolve = resolve));
-}
-
 /** An open worker. */
-export class Worker {
+export class Worker implements Runner {
   readonly #transport: Transport;
   readonly #handle: number;
   readonly #concurrency: number;
@@ -66,6 +51,11 @@ export class Worker {
   stop(): void {
     this.#stopping = true;
     this.#asked.resolve();
+  }
+
+  /** Nothing more than `stop`: the library ends what runs. */
+  leave(): void {
+    this.stop();
   }
 
   /** Runs handlers until it is stopped. */
@@ -221,7 +211,7 @@ export class Worker {
   }
 
   async #runHandler(step: Step): Promise<Run> {
-    const handler = registry().functions.get(step.handler);
+    const handler = registry().functions.get(step.handler) as Handler | undefined;
     if (handler === undefined) return { outcome: GIVE_BACK }; // replaced since the claim: the next one finds the new one
     const tx = new Tx(this.#transport, step.step);
     try {
@@ -256,12 +246,4 @@ export class Worker {
       clearTimeout(timer);
     }
   }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
-}
-
-function isClosed(error: unknown): boolean {
-  return error instanceof KnockerError && error.code === "closed";
 }

@@ -1,0 +1,114 @@
+/** The way to an inbox over connections of the application's. */
+
+import { AsyncLocalStorage } from "node:async_hooks";
+import { threadId } from "node:worker_threads";
+
+import type { Connection } from "./connection.js";
+import { KnockerError } from "./errors.js";
+import { Later } from "./running.js";
+import type { Document, InboxTransport } from "./transport.js";
+
+/** A handler whose transaction is open. */
+interface Handling {
+  connection: Connection;
+  over: boolean;
+  done: Promise<void>;
+}
+
+/** Who has the writer of a file among the handlers of this event loop. */
+interface Gate {
+  handling?: Handling;
+}
+
+// By file: several inboxes of one loop on one file have one writer.
+const gates = new Map<string, Gate>();
+
+/** The calls of an attached inbox. */
+export class ConnectionTransport implements InboxTransport {
+  readonly #context = new AsyncLocalStorage<Handling>();
+  #gate: Gate = {};
+
+  constructor(
+    /** The connection of all calls that are not made by a handler. */
+    readonly main: Connection,
+    /** Opens one for a worker; undefined: there is only the main one. */
+    readonly make: (() => Connection) | undefined,
+  ) {}
+
+  /** Tells the file, once it is known; `""`: a database without one, which is this connection's alone. */
+  works(path: string): void {
+    if (path === "") return;
+    const gate = gates.get(path) ?? this.#gate;
+    gates.set(path, gate);
+    this.#gate = gate;
+  }
+
+  get home(): number {
+    if (this.#blocked() !== undefined) throw new KnockerError("would_deadlock");
+    return threadId + 1;
+  }
+
+  async writerFree(): Promise<void> {
+    for (let blocked = this.#blocked(); blocked !== undefined; blocked = this.#blocked()) await blocked.done;
+  }
+
+  /** Runs what has a transaction open on a connection: the calls that it makes are made in there. */
+  async handling<T>(connection: Connection, run: () => Promise<T>): Promise<T> {
+    const done = new Later<void>();
+    const handling: Handling = { connection, over: false, done: done.promise };
+    this.#gate.handling = handling;
+    try {
+      return await this.#context.run(handling, run);
+    } finally {
+      handling.over = true;
+      this.#gate.handling = undefined;
+      done.resolve();
+    }
+  }
+
+  close(): string {
+    this.main.close();
+    return '{"ok":{}}';
+  }
+
+  call(_: number, method: string, request: string): string {
+    return this.#connection().call(method, request);
+  }
+
+  receive(_: number, request: string, body: Uint8Array): string {
+    return this.#connection().call("receive", request, body);
+  }
+
+  disown(): void {}
+
+  async callLater(db: number, method: string, request: string): Promise<string> {
+    return this.call(db, method, request);
+  }
+
+  async closeLater(): Promise<string> {
+    return this.close();
+  }
+
+  async receiveLater(db: number, request: string, body: Uint8Array, signal?: AbortSignal): Promise<string | Document> {
+    if (this.#blocked() !== undefined) {
+      const bytes = Uint8Array.from(body); // it may change while this waits
+      const aborted = new Promise((resolve) => signal?.addEventListener("abort", resolve, { once: true }));
+      await Promise.race([this.writerFree(), aborted]);
+      body = bytes;
+    }
+    if (signal?.aborted) throw new KnockerError("cancelled");
+    return this.receive(db, request, body);
+  }
+
+  /** A handler's own connection for the calls that it makes, else the main one. */
+  #connection(): Connection {
+    const handling = this.#context.getStore();
+    return handling === undefined || handling.over ? this.main : handling.connection;
+  }
+
+  /** The handler that a call of now would wait for, although both need this loop. */
+  #blocked(): Handling | undefined {
+    const { handling } = this.#gate;
+    return handling === undefined || handling.connection === this.#connection() ? undefined : handling;
+  }
+}

@@ -1,0 +1,10 @@
+// The tests on one host of Node's. Run by scripts/test-attached.mjs, once a host.
+
+import { test } from "node:test";
+
+import { define } from "./cases.mjs";
+import { thisHost } from "./hosts.mjs";
+
+const host = await thisHost();
+const more = host.name === "better-sqlite3" ? [(await import("./orms.mjs")).orms] : [];
+define((name, run) => test(`${host.name}: ${name}`, { timeout: 60_000 }, run), host, more);
