@@ -92,6 +92,8 @@ func TestMain(m *testing.M) {
 		childDoesBoth(path)
 	case "poison":
 		childDies(path)
+	case "migrate":
+		childMigrates(path)
 	case "retain":
 		childRetains(path)
 	default:

@@ -118,11 +118,16 @@ func hostSchema(c *sqlite.Conn) error {
 	return nil
 }
 
-// Bootstrap makes the inbox's tables where they are missing. Where they are there
-// it waits for nobody: each new connection of a pool may ask for it.
+// Bootstrap makes the inbox's tables where they are missing, and migrates a file
+// of the existing project, which needs a transaction of its own. Where the tables
+// are there it waits for nobody: each new connection of a pool may ask for it.
 func (h *Hosted) Bootstrap() error {
-	if state, _, err := store.Inspect(h.e.host); err != nil || state == store.Current {
+	state, _, err := store.Inspect(h.e.host)
+	if err != nil || state == store.Current {
 		return fromSQLite(err)
+	}
+	if state == store.Foreign {
+		return h.migrateForeign()
 	}
 	return h.e.inHost(func(c *sqlite.Conn) error {
 		state, _, err := store.Inspect(c)
@@ -134,6 +139,19 @@ func (h *Hosted) Bootstrap() error {
 		}
 		return store.Bootstrap(c)
 	})
+}
+
+func (h *Hosted) migrateForeign() error {
+	c := h.e.host
+	switch {
+	case c.WriteRuns():
+		return insideWrite()
+	case c.InTransaction():
+		return fail(CodeMigrationNeeded, "the file has the layout of the existing project: SELECT knocker_bootstrap() migrates it, outside a transaction")
+	}
+	last := c.LastInsertID()
+	defer c.SetLastInsertID(last)
+	return fromSQLite(describeMigration(store.Migrate(c, h.e.options.QueueName)))
 }
 
 // AddEndpoint adds the endpoint, or brings the one of this name up to date.
@@ -155,6 +173,9 @@ func (h *Hosted) AddEndpoint(name, path, providerName string, enabled bool) (int
 // BootstrapIfPossible is Bootstrap, but leaves a file alone that can't be written
 // now, or that needs a migration: then each call says why it can't run.
 func (h *Hosted) BootstrapIfPossible() error {
+	if state, _, err := store.Inspect(h.e.host); err == nil && state == store.Foreign {
+		return nil
+	}
 	err := h.Bootstrap()
 	switch CodeOf(err) {
 	case CodeReadOnly, CodeBusy, CodeBusySnapshot, CodeMigrationNeeded, CodeSchemaTooNew:

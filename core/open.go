@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"time"
@@ -177,6 +178,14 @@ func (e *engine) bootstrap() error {
 	if err := e.refuseState(state); err != nil {
 		return err
 	}
+	if state == store.Foreign {
+		if err := e.migrateForeign(); err != nil {
+			return err
+		}
+		if state, _, err = store.Inspect(c); err != nil {
+			return describeOpen(e.path, err)
+		}
+	}
 	// A webhook of 2 KB fills half a page of 4 KiB and leaves the rest empty; and
 	// what retention frees is to go back to the file system in small steps. The
 	// pragmas do something only in a file that has no page yet.
@@ -207,14 +216,35 @@ func (e *engine) refuseState(state store.State) error {
 	switch {
 	case state == store.TooNew:
 		return fail(CodeSchemaTooNew, "")
-	case state == store.Foreign:
-		return fail(CodeMigrationNeeded, "the file holds the tables of an inbox without a version; this release can't migrate it yet")
 	case state == store.Empty && e.options.Migrate == "never":
 		return fail(CodeSchemaMissing, "the file has no inbox yet and migrate=never forbids to make one")
-	case state == store.Older && e.options.Migrate == "never":
+	case (state == store.Older || state == store.Foreign) && e.options.Migrate == "never":
 		return fail(CodeMigrationNeeded, "")
 	}
 	return nil
+}
+
+// migrateForeign brings a file of the existing project to this layout, before
+// anything else of it is changed.
+func (e *engine) migrateForeign() error {
+	err := e.receipts.Script("PRAGMA temp_store = MEMORY; PRAGMA main.synchronous = EXTRA; PRAGMA fullfsync = 1")
+	if err == nil {
+		err = store.Migrate(e.receipts, e.options.QueueName)
+	}
+	if err != nil {
+		return describeOpen(e.path, describeMigration(err))
+	}
+	// The log now holds the tables once more; a process that reads may keep it.
+	_, _, _ = e.receipts.Checkpoint(sqlite.CheckpointTruncate)
+	return nil
+}
+
+func describeMigration(err error) error {
+	var obstacle *store.Obstacle
+	if errors.As(err, &obstacle) {
+		return &Error{Code: CodeMigrationNeeded, Message: obstacle.Text, Cause: err}
+	}
+	return err
 }
 
 // journal turns on WAL unless the file keeps its own mode. SQLite does not ask

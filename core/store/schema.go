@@ -25,7 +25,7 @@ const (
 	Older                // an older layout of ours: migrate
 	Current              // ours, or newer and still compatible
 	TooNew               // newer, and this library is too old for it
-	Foreign              // the layout of the existing project, without versions
+	Foreign              // the layout of the existing project: Migrate
 )
 
 // Inspect reads which layout a file has, and its version.
@@ -49,10 +49,12 @@ func Inspect(c Conn) (State, int, error) {
 		}
 		return Empty, 0, nil
 	}
-	version, compatible, err := versions(c)
+	version, compatible, foreign, err := versions(c)
 	switch {
 	case err != nil:
 		return Empty, 0, err
+	case foreign:
+		return Foreign, 0, nil
 	case version == 0 || !events:
 		return Empty, version, nil
 	case compatible > SchemaVersion:
@@ -63,20 +65,22 @@ func Inspect(c Conn) (State, int, error) {
 	return Current, version, nil
 }
 
-func versions(c Conn) (version, compatible int, err error) {
+// versions reads ours, which are numbers; the existing project has written its
+// own, where there is one, as text.
+func versions(c Conn) (version, compatible int, foreign bool, err error) {
 	rows, err := c.Query("SELECT key, value FROM main.knocker_meta")
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, false, err
 	}
 	for rows.Next() {
 		switch rows.Text(0) {
 		case "schema_version":
-			version = int(rows.Int(1))
+			version, foreign = int(rows.Int(1)), rows.Bytes(1) != nil
 		case "compatible_from":
 			compatible = int(rows.Int(1))
 		}
 	}
-	return version, compatible, nil
+	return version, compatible, foreign, nil
 }
 
 // Bootstrap makes the tables that are missing. The caller holds a write
