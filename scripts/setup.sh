@@ -42,6 +42,7 @@ packages=(
     "command dialyzer|erlang-dialyzer|checks the Elixir binding's types"
     "erlang erl_interface|erlang-dev|compiles the Elixir binding's NIF"
     "erlang inets|erlang-inets|the Elixir binding's tests serve HTTP with it"
+    "erlang p1_sqlite3|erlang-p1-sqlite3|the Elixir binding's tests attach inboxes to a SQLite driver of Erlang's"
     "command node|nodejs|runs the Node binding and its tests"
     "command npm|npm|installs what the Node binding's tests use"
     "module venv|python3-venv|makes .venv, where the Python tools go"

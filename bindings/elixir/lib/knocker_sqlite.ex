@@ -26,13 +26,40 @@ defmodule KnockerSqlite do
   the result or raises. Arguments are a map or a keyword list, by atoms or texts. Times are Unix seconds.
   """
 
-  alias KnockerSqlite.{Arguments, Error, Inbox, JSON, Library, Operation, Registry, Setup, Streams, Telemetry, Worker}
+  alias KnockerSqlite.{
+    Arguments,
+    Error,
+    Host,
+    Inbox,
+    JSON,
+    Library,
+    Operation,
+    Registry,
+    Setup,
+    Streams,
+    Telemetry,
+    Worker
+  }
 
   @enforce_keys [:pid, :supervisor, :handle, :path, :info]
   defstruct [:pid, :supervisor, :handle, :path, :info]
 
   @typedoc "An open inbox. `path` is its file; the rest is this package's own."
-  @type t :: %__MODULE__{pid: pid(), supervisor: pid(), handle: reference(), path: String.t(), info: map()}
+  @type t :: %__MODULE__{
+          pid: pid(),
+          supervisor: pid(),
+          handle: reference() | {:host, query()},
+          path: String.t() | nil,
+          info: map()
+        }
+
+  @typedoc """
+  Runs one statement on a connection of the application's, and answers its rows. Parameters are texts and
+  `{:blob, binary}`. Where an error has SQLite's text as its reason, as a binary or an exception, its code is kept.
+  """
+  @type query ::
+          (sql :: String.t(), parameters :: [String.t() | {:blob, binary()}] ->
+             {:ok, [[term()]]} | {:error, term()})
 
   @typedoc "An inbox: itself, its process, its supervisor, or its registered name."
   @type inbox :: t() | pid() | atom() | {:global, term()} | {:via, module(), term()}
@@ -63,6 +90,7 @@ defmodule KnockerSqlite do
   @type handler :: (event(), KnockerSqlite.Tx.t() -> term()) | {module(), atom()}
 
   use KnockerSqlite.Operations
+  use KnockerSqlite.Attaching
 
   @doc """
   Opens an inbox: `{:ok, inbox}`. It stays open until `close/1`.
@@ -123,9 +151,11 @@ defmodule KnockerSqlite do
 
   @doc """
   Closes an inbox that `open/2` has opened: `:ok`. Its workers stop first: running handlers may finish within their
-  `stop_timeout_s`. Errors: `:closed`; `:invalid_state` for one of a supervision tree, which its supervisor closes.
+  `stop_timeout_s`. Errors: `:closed`; `:invalid_state` for one of a supervision tree, which its supervisor closes. One that is attached has nothing to close.
   """
   @spec close(inbox()) :: :ok | {:error, Error.t()}
+  def close(%__MODULE__{handle: {:host, _}}), do: :ok
+
   def close(inbox) do
     with {:ok, %{supervisor: supervisor, pid: pid}} <- Registry.find(inbox) do
       cond do
@@ -213,7 +243,7 @@ defmodule KnockerSqlite do
 
     with {:ok, inbox} <- Registry.find(inbox),
          {:ok, request, body} <- Arguments.receipt(arguments, ingest) do
-      answer = Inbox.receive(inbox, request, body)
+      answer = deliver(inbox, request, body)
       Telemetry.execute([:receive, :stop], measured(started, body), described(request, answer))
       answer
     end
@@ -222,6 +252,9 @@ defmodule KnockerSqlite do
     error in ArgumentError ->
       {:error, Error.new(:invalid_argument, "An argument can't be sent: #{Exception.message(error)}.")}
   end
+
+  defp deliver(%{handle: {:host, _} = host}, request, body), do: Host.call(host, "receive", request, body)
+  defp deliver(inbox, request, body), do: Inbox.receive(inbox, request, body)
 
   defp measured(started, body), do: %{duration: System.monotonic_time() - started, body_bytes: byte_size(body)}
 
@@ -286,7 +319,7 @@ defmodule KnockerSqlite do
   """
   @spec start_worker(inbox(), keyword()) :: {:ok, pid()} | {:error, Error.t()}
   def start_worker(inbox, options \\ []) do
-    with {:ok, inbox} <- Registry.find(inbox) do
+    with {:ok, inbox} <- Registry.find(inbox), :ok <- own_processes(inbox) do
       case KnockerSqlite.Supervisor.start_worker(inbox, options) do
         {:ok, pid} -> {:ok, pid}
         {:error, reason} -> {:error, start_error(reason)}
@@ -294,13 +327,23 @@ defmodule KnockerSqlite do
     end
   end
 
+  defp own_processes(%{handle: {:host, _}}) do
+    message = "A worker of an attached inbox runs in the process that calls run_worker/2, whose connection it is."
+    {:error, Error.new(:invalid_state, message)}
+  end
+
+  defp own_processes(_), do: :ok
+
   @doc "As `start_worker/2`, but returns the worker's process or raises `KnockerSqlite.Error`."
   @spec start_worker!(inbox(), keyword()) :: pid()
   def start_worker!(inbox, options \\ []), do: inbox |> start_worker(options) |> Error.unwrap!()
 
   @doc "Starts a worker and waits until it ends, as by `stop/2`: `:ok`. Options as for `start_worker/2`."
   @spec run_worker(inbox(), keyword()) :: :ok | {:error, Error.t()}
-  def run_worker(inbox, options \\ []) do
+  def run_worker(inbox, options \\ [])
+  def run_worker(%__MODULE__{handle: {:host, _}} = inbox, options), do: Host.run(inbox, options)
+
+  def run_worker(inbox, options) do
     with {:ok, worker} <- start_worker(inbox, options) do
       monitor = Process.monitor(worker)
 
@@ -317,7 +360,10 @@ defmodule KnockerSqlite do
   when it returns. Options as for `start_worker/2`.
   """
   @spec run_worker_once(inbox(), keyword()) :: {:ok, [reply()]} | {:error, Error.t()}
-  def run_worker_once(inbox, options \\ []) do
+  def run_worker_once(inbox, options \\ [])
+  def run_worker_once(%__MODULE__{handle: {:host, _}} = inbox, options), do: Host.run_once(inbox, options)
+
+  def run_worker_once(inbox, options) do
     with {:ok, inbox} <- Registry.find(inbox), do: KnockerSqlite.Once.run(inbox, options)
   end
 
@@ -333,7 +379,7 @@ defmodule KnockerSqlite do
   """
   @spec stop(inbox(), non_neg_integer() | nil) :: {:ok, reply()} | {:error, Error.t()}
   def stop(inbox, deadline_ms \\ nil) do
-    with {:ok, inbox} <- Registry.find(inbox) do
+    with {:ok, inbox} <- Registry.find(inbox), :ok <- own_processes(inbox) do
       reports =
         for worker <- KnockerSqlite.Supervisor.workers(inbox),
             {:ok, report} <- [Worker.stop(worker, deadline_ms)],

@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
-# Runs all tests, or those of the files and names that are given; the last line is "N passed, N failed".
+# Runs all tests, or those of the files and names that are given; the last line is "N passed, N failed". A run of all leaves its report in
+# build/tests/ruby.txt, by which BINDINGS.md says what is proven.
 #
 #     ruby test/run.rb [file ...] [-n /name/]
 require_relative "support/helper"
@@ -16,13 +17,34 @@ class CountReporter < Minitest::StatisticsReporter
   end
 end
 
+# Each test's name, and whether it has passed.
+class ReportReporter < Minitest::AbstractReporter
+  FILE = File.join(ROOT, "build", "tests", "ruby.txt")
+
+  def initialize
+    super
+    @lines = []
+  end
+
+  def record(result)
+    @lines << "#{result.passed? ? "passed" : "failed"} #{result.name}"
+  end
+
+  def report
+    FileUtils.mkdir_p(File.dirname(FILE))
+    File.write(FILE, "#{@lines.sort.join("\n")}\n")
+  end
+end
+
 module Minitest
   def self.plugin_count_init(options)
     reporter << CountReporter.new(options[:io], options)
+    reporter << ReportReporter.new if ALL_TESTS
   end
 end
 
 Minitest.extensions << "count"
+ALL_TESTS = ARGV.empty?
 files = ARGV.grep(/_test\.rb\z/)
 ARGV.replace(ARGV - files)
 files = Dir[File.join(__dir__, "*_test.rb")] if files.empty?

@@ -53,6 +53,13 @@ defmodule KnockerSqlite.Error do
   end
 
   @doc false
+  @spec from_text(String.t(), String.t()) :: t() | nil
+  def from_text(code, message) do
+    known = Enum.find(Map.keys(ErrorCodes.table()), &(to_string(&1) == code))
+    if known, do: new(known, message)
+  end
+
+  @doc false
   @spec unwrap!({:ok, value} | {:error, t()}) :: value when value: term()
   def unwrap!({:ok, value}), do: value
   def unwrap!({:error, error}), do: raise(error)

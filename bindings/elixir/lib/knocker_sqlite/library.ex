@@ -2,7 +2,7 @@ defmodule KnockerSqlite.Library do
   @moduledoc false
   # The shared library, found and loaded at the first use, called with terms.
 
-  alias KnockerSqlite.{Error, JSON, Native}
+  alias KnockerSqlite.{Error, Host, JSON, Native}
 
   # How far above this file a checkout's root is: <root>/bindings/elixir/lib/knocker_sqlite.
   @checkout Path.expand("../../../..", __DIR__)
@@ -69,7 +69,8 @@ defmodule KnockerSqlite.Library do
   def close(db), do: db |> Native.close() |> answer()
 
   @doc "Calls an endpoint, read or action method by its name; without an inbox where it needs none."
-  @spec call(Native.handle() | nil, String.t(), map()) :: reply()
+  @spec call(Native.handle() | Host.handle() | nil, String.t(), map()) :: reply()
+  def call({:host, _} = host, method, request), do: guarded(fn -> Host.call(host, method, request) end)
   def call(db, method, request), do: guarded(fn -> db |> Native.call(method, JSON.encode!(request)) |> answer() end)
 
   @doc "Opens a worker."

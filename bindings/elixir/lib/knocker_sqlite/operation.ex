@@ -65,7 +65,8 @@ defmodule KnockerSqlite.Operation do
   end
 
   @doc "Calls a method with a request of plain JSON."
-  @spec call(KnockerSqlite.Native.handle() | nil, String.t(), map()) :: {:ok, term()} | {:error, Error.t()}
+  @spec call(KnockerSqlite.Native.handle() | KnockerSqlite.Host.handle() | nil, String.t(), map()) ::
+          {:ok, term()} | {:error, Error.t()}
   def call(handle, method, request) do
     request = if method in @with_home, do: Home.put(request), else: request
     call = fn -> Library.call(handle, method, request) end

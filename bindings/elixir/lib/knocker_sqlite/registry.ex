@@ -44,7 +44,7 @@ defmodule KnockerSqlite.Registry do
   defp whereis(_), do: nil
 
   @doc "Keeps a handler's function."
-  @spec put_handler(pos_integer(), String.t(), function()) :: :ok
+  @spec put_handler(pos_integer(), String.t() | :host, function()) :: :ok
   def put_handler(number, path, function) do
     :ets.insert(@handlers, {number, path, function})
     :ok

@@ -13,13 +13,16 @@ defmodule KnockerSqlite.Setup do
   @doc "The request of open."
   @spec open_request(keyword()) :: map()
   def open_request(options) do
-    given =
-      for {name, value} <- Keyword.drop(options, @own),
-          value != nil,
-          into: %{},
-          do: {to_string(name), Arguments.value(value)}
+    %{"path" => path(options[:path]), "handler_scope" => @scope, "options" => options(options)}
+  end
 
-    %{"path" => path(options[:path]), "handler_scope" => @scope, "options" => given}
+  @doc "The core's options of those given."
+  @spec options(keyword()) :: map()
+  def options(options) do
+    for {name, value} <- Keyword.drop(options, @own),
+        value != nil,
+        into: %{},
+        do: {to_string(name), Arguments.value(value)}
   end
 
   defp path(path) when is_list(path), do: IO.chardata_to_string(path)
@@ -69,11 +72,15 @@ defmodule KnockerSqlite.Setup do
          request =
            Map.merge(options, %{"endpoint" => Arguments.value(endpoint), "event_type" => Arguments.value(event_type)}),
          {:ok, reply} <- Library.call(inbox.handle, "register_handler", request) do
-      Registry.put_handler(reply["handler"], inbox.path, function)
+      Registry.put_handler(reply["handler"], owner(inbox), function)
       Registry.drop_handler(reply["replaced"])
       {:ok, reply["handler"]}
     end
   end
+
+  # What the library keeps for an attached connection lives as long as the process.
+  defp owner(%{handle: {:host, _}}), do: :host
+  defp owner(inbox), do: inbox.path
 
   defp function(function) when is_function(function, 2), do: {:ok, function}
   defp function({module, name}) when is_atom(module) and is_atom(name), do: {:ok, Function.capture(module, name, 2)}
