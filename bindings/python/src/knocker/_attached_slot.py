@@ -197,7 +197,6 @@ class AttachedSlot:
         committed: Optional[Finished] = None
         if self._error is None:
             try:
-                link.finish()
                 request = {"step": step["step"], "outcome": HANDLED}
                 committed = Finished.from_reply(self._transport.on(link, "step_finish", request))
                 link.commit()

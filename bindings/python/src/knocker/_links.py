@@ -19,7 +19,10 @@ class Link:
     tx: Any = None
 
     def raw(self) -> Any:
-        """The connection of sqlite3 that a call runs on, in the transaction that is open there."""
+        """The connection of sqlite3 that a call runs on, in the transaction that is open there.
+
+        Raises the host's own error where that transaction can't be committed any more.
+        """
         raise NotImplementedError
 
     def alone(self) -> Any:
@@ -40,9 +43,6 @@ class Link:
     def begin(self) -> None:
         """Begin the transaction that a handler and "handled" share."""
         raise NotImplementedError
-
-    def finish(self) -> None:
-        """Send what the handler has left unsent, and raise where its transaction can't be committed any more."""
 
     def commit(self) -> None:
         """Commit it."""

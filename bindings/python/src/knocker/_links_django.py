@@ -16,7 +16,7 @@ class DjangoLink(Link):
         self._atomic: Optional[Any] = None
 
     def raw(self) -> Any:
-        """The driver's connection below it; raises Django's error in an atomic block that is to be rolled back."""
+        """The driver's connection below it; raises in an atomic block with an error, which Django would roll back."""
         self.tx.ensure_connection()
         self.tx.validate_no_broken_transaction()
         return self.tx.connection
@@ -35,10 +35,6 @@ class DjangoLink(Link):
         atomic.__enter__()
         self._atomic = atomic
         begin(self.tx.connection)
-
-    def finish(self) -> None:
-        """Raise where the handler has met an error of the database and gone on: Django would roll back silently."""
-        self.tx.validate_no_broken_transaction()
 
     def commit(self) -> None:
         """Leave ``atomic``; Django runs what waits for the commit."""

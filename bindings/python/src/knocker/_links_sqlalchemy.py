@@ -39,11 +39,6 @@ class ConnectionLink(Link):
         self.tx.begin()
         begin(self.raw())
 
-    def finish(self) -> None:
-        """Notice that the handler has ended the transaction."""
-        if not self.tx.in_transaction():
-            self.tx.begin()  # step_finish says that it is another transaction
-
     def commit(self) -> None:
         """Commit, in the driver's own autocommit mode too."""
         commit(driver_connection(self.tx))
@@ -138,11 +133,6 @@ class SessionLink(Link):
         """Begin for SQLAlchemy, then for SQLite with the right to write."""
         self._session.begin()
         begin(driver_connection(self._session.connection()))
-
-    def finish(self) -> None:
-        """Flush; raises where an earlier flush has failed."""
-        self._session.flush()
-        self._session.connection()
 
     def commit(self) -> None:
         """Commit, in the driver's own autocommit mode too."""

@@ -400,11 +400,12 @@ def test_a_session_of_the_workers_own_forgets_its_objects(tmp_path: Path) -> Non
     inbox = knocker.attach(host.given)
     shop(inbox)
     sizes: List[int] = []
+    kept: List[Order] = []
 
     def handler(event: knocker.Event, tx: Session) -> None:
         sizes.append(len(tx.identity_map))
-        tx.add(Order(event=event.id))
-        tx.flush()
+        kept.append(Order(event=event.id))
+        tx.add(kept[-1])
 
     inbox.add_handler("shop", handler)
     for number in range(3):
