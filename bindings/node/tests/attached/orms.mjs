@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join, relative } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { drizzle } from "drizzle-orm/better-sqlite3";
@@ -13,6 +13,15 @@ import { knexOver } from "./knex-connection.mjs";
 import { receive, sleep } from "./setting.mjs";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
+const PAGE = readFileSync(new URL("../../../../docs/orms.md", import.meta.url), "utf8");
+const BLOCKS = [.../^## Node and Bun$([^]*?)^## /m.exec(PAGE)[1].matchAll(/```js\n([^]*?)```/g)].map(([, code]) => code);
+
+/** A folder beside these modules, from which programs find the hosts. */
+function folderHere(s) {
+  const folder = mkdtempSync(join(HERE, "kit-"));
+  s.after(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
 
 export function orms(test, host) {
   drizzled(test, host, drizzle);
@@ -45,9 +54,23 @@ export function orms(test, host) {
     assert.deepEqual(s.orders(), []);
   });
 
+  test("the programs of docs/orms.md run as they stand there, and end", (s) => {
+    const folder = folderHere(s);
+    const programs = BLOCKS.filter((code) => code.includes("runWorkerOnce"));
+    assert.equal(programs.length, 3);
+    for (const code of programs) {
+      writeFileSync(join(folder, "program.mjs"), code.replace('"knocker"', JSON.stringify(new URL("../../dist/esm/index.js", import.meta.url).href)));
+      const cwd = mkdtempSync(join(dirname(s.path), "program-"));
+      const done = spawnSync(process.execPath, [join(folder, "program.mjs")], { cwd, encoding: "utf8", timeout: 20_000 });
+      assert.deepEqual([done.status, done.stderr], [0, ""], code);
+      const db = host.open(join(cwd, "app.db"));
+      assert.deepEqual(db.prepare("SELECT total, status FROM orders, knocker_events").all(), [{ total: 4200, status: "handled" }], code);
+      db.close();
+    }
+  });
+
   test("drizzle-kit: tablesFilter keeps generate and push away from the inbox's tables", (s) => {
-    const folder = mkdtempSync(join(HERE, "kit-"));
-    s.after(() => rmSync(folder, { recursive: true, force: true }));
+    const folder = folderHere(s);
     const inbox = s.attach();
     receive(inbox);
     s.db.exec("DROP TABLE orders; CREATE TABLE invoices (id integer PRIMARY KEY NOT NULL)");
@@ -63,7 +86,7 @@ export function orms(test, host) {
         schema: "./drizzle-schema.mjs",
         out: relative(HERE, folder),
         dbCredentials: { url: s.path },
-        tablesFilter: ["!knocker_*", "!_honker_*"],
+        tablesFilter: JSON.parse(/tablesFilter: (\[.*\])/.exec(BLOCKS.join())[1]),
       })};`,
     );
     const generated = kit("generate", `--config=${config}`);
