@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -12,7 +11,6 @@ import (
 	"time"
 
 	"github.com/knocker-dev/knocker/core"
-	"github.com/knocker-dev/knocker/core/internal/testvfs"
 	"github.com/knocker-dev/knocker/core/sqlite"
 )
 
@@ -282,7 +280,7 @@ func TestExistingFileRefused(t *testing.T) {
 		sql, names string
 		options    core.Options
 	}{
-		"never":   {"", "migrate", core.Options{Migrate: "never"}},
+		"never":   {"", "knockerlite", core.Options{Migrate: "never"}},
 		"view":    {"CREATE VIEW bodies AS SELECT id, body_blob FROM knocker_events", "the view bodies", core.Options{}},
 		"trigger": {"CREATE TRIGGER bodies AFTER INSERT ON knocker_events BEGIN INSERT INTO _honker_results (value) VALUES (new.body_blob); END", "a trigger on knocker_events", core.Options{}},
 		"index":   {"CREATE INDEX bodies ON knocker_events (length(body_blob))", "index bodies on knocker_events", core.Options{}},
@@ -333,122 +331,6 @@ func TestExistingFileOfOtherHands(t *testing.T) {
 	}
 }
 
-// A disk that fills up at any moment leaves the old file, and the next open
-// migrates it.
-func TestExistingFileDiskFull(t *testing.T) {
-	if err := testvfs.Register(); err != nil {
-		t.Fatal(err)
-	}
-	defer testvfs.FillDisk(-1)
-	path := existingFile(t, "application.db")
-	before := everything(t, path)
-	failed := 0
-	for writes := 0; ; writes += 1 + writes/8 {
-		testvfs.FillDisk(writes)
-		inbox, err := core.Open(path, core.Options{VFS: testvfs.Name, Engine: "embedded"})
-		testvfs.FillDisk(-1)
-		if err == nil {
-			_ = inbox.Close()
-			break
-		}
-		failed++
-		if core.CodeOf(err) != core.CodeStorageFull {
-			t.Fatal(err)
-		}
-		if now := everything(t, path); now != before && !strings.Contains(now, "compatible_from") {
-			t.Fatalf("after %d writes the file is neither old nor new", writes)
-		}
-	}
-	if failed < 5 {
-		t.Errorf("only %d attempts failed", failed)
-	}
-	goesOn(t, path)
-}
-
-// childMigrates opens a file, which takes a while.
-func childMigrates(path string) {
-	inbox, err := core.Open(path, core.Options{BusyTimeout: 60 * time.Second})
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	_ = inbox.Close()
-	os.Exit(0)
-}
-
-func migratingChild(t *testing.T, path string) *exec.Cmd {
-	t.Helper()
-	c := exec.Command(os.Args[0])
-	c.Env = append(os.Environ(), childVariable+"=migrate="+path)
-	c.Stderr = os.Stderr
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
-// grow multiplies the events, each with a delivery, an attempt and a job.
-func grow(t *testing.T, path string, events int) {
-	t.Helper()
-	script(t, path, fmt.Sprintf(`BEGIN;
-		WITH RECURSIVE n(i) AS (SELECT 1001 UNION ALL SELECT i + 1 FROM n WHERE i < 1000 + %[1]d)
-		INSERT INTO knocker_events (id, endpoint_id, received_at, event_type, method, headers_json, body_blob, query_json, dedupe_key, status)
-		SELECT i, 3, 1700000000 + i, 't', 'POST', '{"x":"y"}', randomblob(1000), '{}', 'many-' || i, 'received' FROM n;
-		INSERT INTO knocker_deliveries (endpoint_id, event_id, received_at, event_type, method, headers_json, body_blob, query_json, dedupe_key, signature_valid)
-		SELECT endpoint_id, id, received_at, event_type, method, headers_json, body_blob, query_json, dedupe_key, 1 FROM knocker_events WHERE id > 1000;
-		INSERT INTO _honker_live (queue, payload) SELECT 'knocker.events', '{"event_id":' || id || '}' FROM knocker_events WHERE id > 1000;
-		COMMIT`, events))
-}
-
-// SIGKILL in the middle of a migration leaves the old file as it was.
-func TestExistingFileKilled(t *testing.T) {
-	path := existingFile(t, "application.db")
-	grow(t, path, 5000)
-	before := everything(t, path)
-	killed := 0
-	for life := 30 * time.Millisecond; ; life = life * 3 / 2 {
-		c := migratingChild(t, path)
-		timer := time.AfterFunc(life, func() { _ = c.Process.Kill() })
-		err := c.Wait()
-		timer.Stop()
-		if err == nil {
-			break
-		}
-		if now := everything(t, path); now != before {
-			if !strings.Contains(now, "compatible_from") {
-				t.Fatalf("killed after %v: the file is neither old nor new", life)
-			}
-			break
-		}
-		killed++
-	}
-	if killed < 5 {
-		t.Errorf("only %d were killed in time", killed)
-	}
-	inbox := openAt(t, path, core.Options{})
-	if s := counted(t, inbox); s.Stuck != 0 || s.Deliveries != 5000+16 {
-		t.Errorf("%+v", s)
-	}
-}
-
-// Processes that open an old file at once: one migrates, the others wait.
-func TestExistingFileOpenedAtOnce(t *testing.T) {
-	path := existingFile(t, "knockerlite.db")
-	grow(t, path, 5000)
-	var all []*exec.Cmd
-	for range 5 {
-		all = append(all, migratingChild(t, path))
-	}
-	for _, c := range all {
-		if err := c.Wait(); err != nil {
-			t.Error(err)
-		}
-	}
-	if got := rowsOf(t, path, "SELECT count(*) FROM knocker_events"); got != fmt.Sprintf("%q|\n", int64(5012)) {
-		t.Errorf("%s events", got)
-	}
-}
-
 // Through the host's connection a load leaves the file alone; knocker_bootstrap
 // migrates it, outside a transaction, and leaves the connection's settings.
 func TestExistingFileThroughTheHost(t *testing.T) {
@@ -487,4 +369,24 @@ func TestExistingFileThroughTheHost(t *testing.T) {
 		}
 	})
 	goesOn(t, path)
+}
+
+// The queue's tables are those that the real Honker makes, in each column and
+// index: it works on ours, and we on its.
+func TestQueueTablesAreHonkers(t *testing.T) {
+	fresh := filepath.Join(t.TempDir(), "app.db")
+	if err := openAt(t, fresh, core.Options{}).Close(); err != nil {
+		t.Fatal(err)
+	}
+	recorded := existingFile(t, "knockerlite.db")
+	for _, sql := range []string{
+		"SELECT * FROM pragma_table_xinfo('_honker_live')",
+		"SELECT * FROM pragma_table_xinfo('_honker_dead')",
+		`SELECT l.name, l."unique", l.partial, x.seqno, x.name, x."desc" FROM pragma_index_list('_honker_live') l, pragma_index_xinfo(l.name) x ORDER BY 1, 4`,
+		`SELECT replace(replace(replace(sql, ' ', ''), char(10), ''), 'IFNOTEXISTS', '') FROM sqlite_schema WHERE tbl_name = '_honker_live' AND type = 'index' ORDER BY name`,
+	} {
+		if ours, theirs := rowsOf(t, fresh, sql), rowsOf(t, recorded, sql); ours != theirs || ours == "" {
+			t.Errorf("%s\nours:\n%s\ntheirs:\n%s", sql, ours, theirs)
+		}
+	}
 }

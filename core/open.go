@@ -218,7 +218,9 @@ func (e *engine) refuseState(state store.State) error {
 		return fail(CodeSchemaTooNew, "")
 	case state == store.Empty && e.options.Migrate == "never":
 		return fail(CodeSchemaMissing, "the file has no inbox yet and migrate=never forbids to make one")
-	case (state == store.Older || state == store.Foreign) && e.options.Migrate == "never":
+	case state == store.Foreign && e.options.Migrate == "never":
+		return fail(CodeMigrationNeeded, "the file was made by the package knockerlite. Migrating it is one transaction and keeps every row; end that package's processes and make a copy first (docs/migrating.md)")
+	case state == store.Older && e.options.Migrate == "never":
 		return fail(CodeMigrationNeeded, "")
 	}
 	return nil

@@ -46,7 +46,7 @@ func (a *app) migrateCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "migrate",
 		Short: "Bring the file's tables to this version: the only command that does",
-		Long:  "Bring the file's tables to this version, or make them in a database that has none.\nNo other command does. Processes of the neighbouring version go on working.",
+		Long:  "Bring the file's tables to this version, or make them in a database that has none.\nNo other command does. Processes of the neighbouring version go on working.\n\nA file that the package knockerlite has made is migrated in one transaction and\nkeeps every row. End that package's processes first, make a copy, and give\n--queue if they did: docs/migrating.md.",
 		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			before, err := a.schemaVersion("never")

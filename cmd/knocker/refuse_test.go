@@ -51,6 +51,28 @@ func TestMigrate(t *testing.T) {
 	works(t, "--db", empty, "stats")
 }
 
+// A file of the package knockerlite is told from others, and migrate alone
+// migrates it.
+func TestMigrateKnockerlite(t *testing.T) {
+	data, err := os.ReadFile(filepath.Join("..", "..", "core", "testdata", "existing", "knockerlite.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "old.db")
+	if err := os.WriteFile(file, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	fails(t, 1, "knocker migrate does it", "--db", file, "list")
+	fails(t, 1, "knockerlite", "--db", file, "stats")
+	if out := works(t, "--db", file, "migrate", "--json"); !strings.Contains(out, `"from":null,"migrated":true`) {
+		t.Error(out)
+	}
+	if out := works(t, "--db", file, "list", "--status", "received"); !strings.Contains(out, "evt_4") && !strings.Contains(out, "invoice.paid") {
+		t.Error(out)
+	}
+	works(t, "--db", file, "check")
+}
+
 // Each kind of failure has its exit code.
 func TestExitCodes(t *testing.T) {
 	s := filled(t)
