@@ -19,6 +19,8 @@ export interface AttachOptions
       "queueName" | "maxBodyBytes" | "maxOrphans" | "maxOrphanBytes" | "maxOrphanBodyBytes" | "maxOrphansPerS" | "redactHeaders" | "migrate" | "clock"
     > {}
 
+const NO_FILE = "attach takes a function for a database in a file: each connection to one in memory has another. Pass the connection itself.";
+
 /** An inbox whose every call runs on a connection of the application's, in its transaction where one is open. */
 class AttachedInbox<Transaction> extends KnockerSqlite<Transaction> {
   readonly #transport: ConnectionTransport;
@@ -103,6 +105,7 @@ export function attach<D extends Database>(
     if ("clock" in fields) fields.clock = nestedOptions(fields.clock);
     const reply = answer(main.call("attach", encode({ options: fields })));
     const info = { ...reply, path: (reply.path as string | null) ?? "", engine: "host" } as InboxInfo;
+    if (make !== undefined && info.path === "") throw invalidArgument(NO_FILE);
     transport.works(info.path);
     return new AttachedInbox(transport, info, rest);
   } catch (error) {

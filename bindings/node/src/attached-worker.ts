@@ -84,7 +84,8 @@ export class AttachedWorker implements Runner {
     const done: Finished[] = [];
     try {
       while (!this.#stopping) {
-        await this.#transport.writerFree();
+        for (let end = this.#transport.taken(); end !== undefined; end = this.#transport.taken()) await end;
+        if (this.#stopping) break;
         const { step } = this.#next();
         const finished = step === null ? undefined : await this.#handle(step as Step);
         if (finished === undefined) break;
@@ -98,7 +99,9 @@ export class AttachedWorker implements Runner {
 
   /** Handles the next event, or waits for one; errors that can pass are waited out. */
   async #patiently(): Promise<void> {
-    await this.#transport.writerFree();
+    for (let end = this.#transport.taken(); end !== undefined && !this.#stopping; end = this.#transport.taken()) {
+      await Promise.race([end, this.#asked.promise]);
+    }
     if (this.#stopping) return;
     let reply: Reply;
     try {

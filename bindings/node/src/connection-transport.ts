@@ -44,12 +44,18 @@ export class ConnectionTransport implements InboxTransport {
   }
 
   get home(): number {
-    if (this.#blocked() !== undefined) throw new KnockerError("would_deadlock");
+    if (this.taken() !== undefined) throw new KnockerError("would_deadlock");
     return threadId + 1;
   }
 
-  async writerFree(): Promise<void> {
-    for (let blocked = this.#blocked(); blocked !== undefined; blocked = this.#blocked()) await blocked.done;
+  /**
+   * The end of the handler that a call of now would wait for although both need
+   * this loop; undefined: there is none. To be asked again after waiting, in
+   * the same turn as what it is asked for.
+   */
+  taken(): Promise<void> | undefined {
+    const { handling } = this.#gate;
+    return handling === undefined || handling.connection === this.#connection() ? undefined : handling.done;
   }
 
   /** Runs what has a transaction open on a connection: the calls that it makes are made in there. */
@@ -81,7 +87,8 @@ export class ConnectionTransport implements InboxTransport {
 
   disown(): void {}
 
-  async callLater(db: number, method: string, request: string): Promise<string> {
+  async callLater(db: number, method: string, request: string, writes: boolean): Promise<string> {
+    if (writes) for (let end = this.taken(); end !== undefined; end = this.taken()) await end;
     return this.call(db, method, request);
   }
 
@@ -90,12 +97,8 @@ export class ConnectionTransport implements InboxTransport {
   }
 
   async receiveLater(db: number, request: string, body: Uint8Array, signal?: AbortSignal): Promise<string | Document> {
-    if (this.#blocked() !== undefined) {
-      const bytes = Uint8Array.from(body); // it may change while this waits
-      const aborted = new Promise((resolve) => signal?.addEventListener("abort", resolve, { once: true }));
-      await Promise.race([this.writerFree(), aborted]);
-      body = bytes;
-    }
+    if (this.taken() !== undefined) body = Uint8Array.from(body); // it may change while this waits
+    for (let end = this.taken(); end !== undefined && !signal?.aborted; end = this.taken()) await orAborted(end, signal);
     if (signal?.aborted) throw new KnockerError("cancelled");
     return this.receive(db, request, body);
   }
@@ -105,10 +108,13 @@ export class ConnectionTransport implements InboxTransport {
     const handling = this.#context.getStore();
     return handling === undefined || handling.over ? this.main : handling.connection;
   }
+}
 
-  /** The handler that a call of now would wait for, although both need this loop. */
-  #blocked(): Handling | undefined {
-    const { handling } = this.#gate;
-    return handling === undefined || handling.connection === this.#connection() ? undefined : handling;
-  }
+/** Waits for a promise, or for the signal. */
+async function orAborted(end: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  const aborted = new Later<void>();
+  const abort = (): void => aborted.resolve();
+  signal?.addEventListener("abort", abort, { once: true });
+  await Promise.race([end, aborted.promise]);
+  signal?.removeEventListener("abort", abort);
 }

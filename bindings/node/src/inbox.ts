@@ -117,8 +117,7 @@ export class KnockerSqlite<Transaction = Tx> {
   /** `addEndpoint` off the event loop. */
   async addEndpointAsync(options: EndpointOptions): Promise<EndpointInfo> {
     const { transport, db } = this.#open();
-    await transport.writerFree?.();
-    return answer(await transport.callLater(db, "add_endpoint", encode(endpointRequest(options)))) as EndpointInfo;
+    return answer(await transport.callLater(db, "add_endpoint", encode(endpointRequest(options)), true)) as EndpointInfo;
   }
 
   /**
@@ -314,8 +313,7 @@ export class KnockerSqlite<Transaction = Tx> {
   /** @internal */
   async _operateLater<A extends unknown[], R>({ method, request, convert, writes }: Operation<A, R>, values: A): Promise<R> {
     const { transport, db } = this.#open();
-    if (writes) await transport.writerFree?.();
-    return convert(answer(await transport.callLater(db, method, encode(request(...values)))));
+    return convert(answer(await transport.callLater(db, method, encode(request(...values)), writes)));
   }
 
   /** @internal Opens the library and the file. */
@@ -392,8 +390,7 @@ export class KnockerSqlite<Transaction = Tx> {
     do {
       signal?.throwIfAborted();
       const { transport, db } = this.#open();
-      await transport.writerFree?.();
-      const reply = answer(await transport.callLater(db, method, encode(cursor ? { ...request, cursor } : request)));
+      const reply = answer(await transport.callLater(db, method, encode(cursor ? { ...request, cursor } : request), true));
       look?.(reply);
       sums.matched += reply.matched as number;
       sums.changed += reply.changed as number;

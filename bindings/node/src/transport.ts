@@ -9,8 +9,6 @@ export interface InboxTransport {
    * thread; reading it throws `would_deadlock` where the library can't tell that.
    */
   readonly home: number;
-  /** Waits, where the library can't, until no handler of this loop has the writer. */
-  writerFree?(): Promise<void>;
 
   /** `knocker_close_json`. */
   close(db: number): string;
@@ -21,8 +19,11 @@ export interface InboxTransport {
   /** Forgets a handle that `adopt` has remembered: it is closed. */
   disown(handle: number): void;
 
-  /** `knocker_call_json` off the loop. Many at once may queue for a few threads. */
-  callLater(db: number, method: string, request: string): Promise<string>;
+  /**
+   * `knocker_call_json` off the loop. Many at once may queue for a few threads.
+   * `writes`: it waits for the writer, for those to whom it makes a difference.
+   */
+  callLater(db: number, method: string, request: string, writes: boolean): Promise<string>;
   /** `knocker_close_json` off the loop; never queues behind other calls. */
   closeLater(db: number): Promise<string>;
   /**

@@ -6,5 +6,5 @@ import { define } from "./cases.mjs";
 import { thisHost } from "./hosts.mjs";
 
 const host = await thisHost();
-const more = host.name === "better-sqlite3" ? [(await import("./orms.mjs")).orms] : [];
-define((name, run) => test(`${host.name}: ${name}`, { timeout: 60_000 }, run), host, more);
+const more = host.name === "better-sqlite3" ? (await import("./orms.mjs")).orms : (await import("./cases-node-sqlite.mjs")).nodeSqlite;
+define((name, run) => test(`${host.name}: ${name}`, { timeout: 60_000 }, run), host, [more]);

@@ -68,6 +68,44 @@ export function waiting(test, host) {
     assert.deepEqual(s.orders(), [event_id]);
   });
 
+  test("workers of one loop take turns, and one that stops does not wait for the other's handler", async (s) => {
+    const inboxes = [s.attach(() => s.open()), s.attach(() => s.open())];
+    const events = Array.from({ length: 12 }, () => receive(inboxes[0]).event_id);
+    let running = 0;
+    let most = 0;
+    let longest = 5;
+    inboxes[0].registerHandler("orders", async (event, tx) => {
+      most = Math.max(most, ++running);
+      insert(tx, event.id);
+      await sleep(longest);
+      running--;
+    });
+    const start = performance.now();
+    const workers = inboxes.map((inbox) => inbox.runWorker());
+    await until(() => s.orders().length === events.length);
+    assert.ok(performance.now() - start < 1900, "nobody has waited for a busy timeout");
+    assert.equal(most, 1);
+    longest = 300;
+    receive(inboxes[0]);
+    await until(() => running === 1);
+    const stopped = performance.now();
+    inboxes.forEach((inbox) => inbox.stop());
+    await Promise.race(workers);
+    assert.ok(performance.now() - stopped < 250);
+    await Promise.all(workers);
+    assert.equal(s.orders().length, events.length + 1);
+  });
+
+  test("a database in memory is a single connection's", (s) => {
+    const db = host.open(":memory:");
+    s.after(() => db.close());
+    assert.throws(() => host.knocker.attach(() => host.open(":memory:")), { code: "invalid_argument" });
+    const inbox = host.knocker.attach(db);
+    inbox.addEndpoint({ name: "orders", provider: "token-header", secrets: "dev-secret" });
+    assert.deepEqual([inbox.path, receive(inbox).durable], ["", false]);
+    inbox.close();
+  });
+
   test("a handler that outlives its time has failed, and can't write any more", async (s) => {
     const inbox = s.attach(() => s.open());
     const { event_id } = receive(inbox);

@@ -54,6 +54,13 @@ export function orms(test, host) {
     assert.deepEqual(s.orders(), []);
   });
 
+  test("the hosts' own types fit, and tx has them", () => {
+    const tsc = join(HERE, "../../node_modules/typescript/bin/tsc");
+    const options = ["--noEmit", "--strict", "--skipLibCheck", "--target", "es2022", "--lib", "es2022,esnext.disposable", "--module", "nodenext"];
+    const done = spawnSync(process.execPath, [tsc, ...options, "types.ts"], { cwd: HERE, encoding: "utf8", timeout: 60_000 });
+    assert.equal(done.stdout, "");
+  });
+
   test("the programs of docs/orms.md run as they stand there, and end", (s) => {
     const folder = folderHere(s);
     const programs = BLOCKS.filter((code) => code.includes("runWorkerOnce"));

@@ -1,6 +1,6 @@
 // What an application writes, as its type checker sees it. Compiled, never run.
 
-import { Discard, type ErrorCode, KnockerError, KnockerSqlite, type ReceiveResult, RetryAfter, loadablePath } from "knocker";
+import { Discard, type ErrorCode, KnockerError, KnockerSqlite, type ReceiveResult, RetryAfter, type AttachedInbox, attach, type Database, load, loadablePath } from "knocker";
 import { createTestInbox, sign } from "knocker/testing";
 
 const inbox = new KnockerSqlite("app.db", { maxAttempts: 5, journalMode: "wal", clock: { nowS: 1 } });
@@ -70,4 +70,21 @@ async function tests(): Promise<void> {
   await test.drain();
 }
 
-void [all, operate, tests];
+function attached(db: Database & { run(sql: string): void }): void {
+  load(db);
+  const own: AttachedInbox<typeof db> = attach(db, { maxAttempts: 3, clock: { nowS: 1 } });
+  own.registerHandler("orders", (event, tx) => tx.run(`INSERT INTO t VALUES (${event.id})`));
+  const orm = attach(() => db, { tx: (connection) => ({ over: connection }) });
+  orm.registerHandler("orders", "invoice.*", async (_, { over }) => over.run("DELETE FROM t"), { timeoutS: 5 });
+  const durable: boolean | undefined = orm.receive({ endpoint: "orders" }).durable;
+  const same: KnockerSqlite<typeof db> = own;
+  // @ts-expect-error tx is the connection, and has no `insert`
+  own.registerHandler("orders", (_, tx) => tx.insert());
+  // @ts-expect-error an option that is about opening a file
+  attach(db, { journalMode: "wal" });
+  // @ts-expect-error no connection
+  attach("app.db");
+  console.log(durable, same);
+}
+
+void [all, operate, tests, attached];
