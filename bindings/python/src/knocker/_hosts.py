@@ -13,11 +13,13 @@ from knocker.errors import InvalidArgumentError
 class Host:
     """The application's object, and how a thread gets a connection from it."""
 
-    #: Whether each of several threads gets a connection of its own.
-    many = False
-
     def __init__(self, given: Any) -> None:
         self.given = given
+
+    @property
+    def many(self) -> bool:
+        """Whether each of several threads gets a connection of its own, to one database."""
+        return False
 
     def link(self) -> Link:
         """A connection for the calling thread, to be closed."""

@@ -65,7 +65,10 @@ class DjangoHost(Host):
 class ThreadsDjangoHost(Host):
     """``django.db.connection``: another connection in each thread."""
 
-    many = True
+    @property
+    def many(self) -> bool:
+        """Unless the database is in memory, as a test's."""
+        return not self.given.is_in_memory_db()
 
     def link(self) -> Link:
         """This thread's connection."""

@@ -176,11 +176,15 @@ class ConnectionHost(Host):
 class EngineHost(Host):
     """An Engine: each thread checks out its own Connection."""
 
-    many = True
-
     def __init__(self, given: Any) -> None:
         super().__init__(given)
         refuse_other_databases(given)
+        self._single = is_single(given)
+
+    @property
+    def many(self) -> bool:
+        """Unless all would have one connection, or a database each."""
+        return not self._single
 
     def link(self) -> Link:
         """A Connection of the pool."""
@@ -217,7 +221,15 @@ class SessionHost(Host):
 class MakerHost(Host):
     """A sessionmaker: each thread gets a Session."""
 
-    many = True
+    def __init__(self, given: Any) -> None:
+        super().__init__(given)
+        with given() as session:
+            self._single = is_single(session.get_bind())
+
+    @property
+    def many(self) -> bool:
+        """Unless its engine has one connection, or a database for each."""
+        return not self._single
 
     def link(self) -> Link:
         """A new Session."""
@@ -229,6 +241,13 @@ class MakerHost(Host):
 def driver_connection(connection: Any) -> Any:
     """The connection of sqlite3 below a Connection of SQLAlchemy's."""
     return connection.connection.dbapi_connection
+
+
+def is_single(bind: Any) -> bool:
+    """Whether the database is in memory, where each connection has its own, or the pool has one connection for all."""
+    engine = bind.engine
+    in_memory = engine.url.database in (None, "", ":memory:") or "mode=memory" in str(engine.url)
+    return in_memory or type(engine.pool).__name__ == "StaticPool"
 
 
 def commit(raw: Any) -> None:

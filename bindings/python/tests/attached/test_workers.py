@@ -12,8 +12,23 @@ from pathlib import Path
 from typing import Any, Iterator, List, Set
 
 import pytest
-from hosting import KINDS, AnEngine, Host, Order, Sqlite, connect, engine_of, environment, rows, send, shop, statuses
-from sqlalchemy.orm import Session
+from hosting import (
+    KINDS,
+    AnEngine,
+    Base,
+    Host,
+    Order,
+    Sqlite,
+    connect,
+    engine_of,
+    environment,
+    rows,
+    send,
+    shop,
+    statuses,
+)
+from sqlalchemy import StaticPool, create_engine, insert, select
+from sqlalchemy.orm import Session, sessionmaker
 
 import knocker
 from conftest import until
@@ -415,3 +430,30 @@ def test_a_session_of_the_workers_own_forgets_its_objects(tmp_path: Path) -> Non
     assert sizes == [0, 0, 0]
     assert host.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
     host.close()
+
+
+@pytest.mark.parametrize("pool", [StaticPool, None], ids=["StaticPool", "SingletonThreadPool"])
+@pytest.mark.parametrize("kind", ["Engine", "sessionmaker"])
+def test_an_engine_in_memory_is_one_connection(pool: Any, kind: str) -> None:
+    """As applications' own tests have it: worker threads would look into other databases, or write into one transaction."""
+    more = {} if pool is None else {"poolclass": pool, "connect_args": {"check_same_thread": False}}
+    engine = create_engine("sqlite://", **more)
+    Base.metadata.create_all(engine)
+    inbox = knocker.attach(engine if kind == "Engine" else sessionmaker(engine))
+    shop(inbox)
+
+    def handler(event: knocker.Event, tx: Any) -> None:
+        tx.execute(insert(Order).values(event=event.id))
+        assert send(inbox, 2).durable is False
+        if event.id == 2:
+            inbox.stop()
+
+    inbox.add_handler("shop", handler)
+    send(inbox)
+    with pytest.raises(knocker.InvalidArgumentError, match="concurrency"):
+        inbox.run_worker(concurrency=2)
+    inbox.run_worker()
+    with Session(engine) as session:
+        assert session.scalars(select(Order.event)).all() == [1, 2]
+    assert inbox.stats().events == {"handled": 2}
+    engine.dispose()
