@@ -1,10 +1,11 @@
-// Runs the tests; the last line is "N passed, N failed".
+// Runs the tests; the last line is "N passed, N failed". A run of all leaves its report in build/tests/node.txt, by which BINDINGS.md says
+// what is proven.
 //
 //   node scripts/test.mjs [NAME_PATTERN]
 //   node scripts/test.mjs --only FILE
 
 import { spawn } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const home = fileURLToPath(new URL("..", import.meta.url));
@@ -24,14 +25,27 @@ const child = spawn(
   { cwd: home, stdio: ["ignore", "pipe", "inherit"] },
 );
 
+// Each test's line, as the reporter "spec" writes it.
+const RAN = /^(✔|✖|﹣) (.+) \([\d.]+ms\)( # .*)?$/;
+const reports = new URL("../../../build/tests/", import.meta.url);
+
 let tail = "";
+const lines = [];
 child.stdout.on("data", (chunk) => {
   process.stdout.write(chunk);
   tail = (tail + chunk).slice(-65536);
+  lines.push(chunk);
 });
 child.on("close", (code) => {
   const count = (what) => Number(new RegExp(`^. ${what} (\\d+)$`, "m").exec(tail)?.[1] ?? 0);
   const failed = Math.max(count("fail") + count("cancelled"), code === 0 ? 0 : 1);
   console.log(`${count("pass")} passed, ${failed} failed`);
+  if (pattern === undefined && only === undefined) report();
   process.exitCode = failed > 0 ? 1 : 0;
 });
+
+function report() {
+  const ran = Buffer.concat(lines).toString().split("\n").map((line) => RAN.exec(line)).filter(Boolean);
+  mkdirSync(reports, { recursive: true });
+  writeFileSync(new URL("node.txt", reports), ran.map(([, mark, name]) => `${mark === "✔" ? "passed" : "failed"} ${name}\n`).join(""));
+}
