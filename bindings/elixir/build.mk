@@ -5,12 +5,17 @@ elixir_mix  := cd $(elixir_home) && mix
 
 elixir_prod := cd $(elixir_home) && MIX_ENV=prod mix
 
-.PHONY: test-elixir dialyze-elixir bench-elixir bench-elixir-memory
+.PHONY: test-elixir test-elixir-attached dialyze-elixir bench-elixir bench-elixir-memory
 
 test-elixir: lib lib-testpanic ## run the Elixir binding's tests (RUN=file or file:line)
 	@$(elixir_mix) format --check-formatted
 	@$(elixir_mix) compile --warnings-as-errors
 	@$(elixir_mix) test --formatter ExUnit.CLIFormatter --formatter KnockerSqlite.Summary $(RUN)
+
+test-elixir-attached: lib ## test inboxes on connections of a SQLite driver of Erlang's
+	@$(elixir_mix) test --formatter ExUnit.CLIFormatter test/attach_test.exs
+
+extension-test: test-elixir-attached
 
 dialyze-elixir: ## check the types of the Elixir binding with dialyzer (the first time takes minutes)
 	@$(elixir_home)/tools/dialyze.sh

@@ -3,10 +3,15 @@
 ruby_home := bindings/ruby
 RUBY      ?= ruby
 
-.PHONY: test-ruby lint-ruby docs-ruby bench-ruby bench-ruby-memory
+.PHONY: test-ruby test-ruby-attached lint-ruby docs-ruby bench-ruby bench-ruby-memory
 
 test-ruby: lib lib-testpanic lint-ruby ## run the Ruby binding's tests (RUN=/pattern of names/)
 	@$(RUBY) -W:no-experimental $(ruby_home)/test/run.rb $(if $(RUN),-n '$(RUN)')
+
+test-ruby-attached: lib ## test inboxes on connections of the sqlite3 gem and of Active Record
+	@$(RUBY) -W:no-experimental $(ruby_home)/test/run.rb $(addprefix $(ruby_home)/test/,attached_test.rb attached_worker_test.rb active_record_test.rb)
+
+extension-test: test-ruby-attached
 
 lint-ruby: ## check the Ruby binding's form and its documentation comments
 	@cd $(ruby_home) && rubocop --no-server --cache false --format quiet -c .rubocop.yml . ../../bench/ruby ../../bench/torture/hosts/ruby.rb ../../scripts/docs_program.rb
