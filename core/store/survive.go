@@ -56,14 +56,11 @@ func survey(c Conn) (findings, error) {
 		kind, name := rows.Text(0), rows.Text(1)
 		switch kind {
 		case "table":
-			err = f.countBroken(c, name)
+			f.countBroken(c, name)
 		case "view":
 			f.try(c, "the view "+name, "SELECT * FROM main."+quote(name))
 		default:
-			err = f.tryTriggers(c, name)
-		}
-		if err != nil {
-			return f, err
+			f.tryTriggers(c, name)
 		}
 	}
 	return f, nil
@@ -77,12 +74,13 @@ func (f *findings) try(c Conn, what, sql string) {
 }
 
 // tryTriggers compiles each kind of write to a table, and its triggers with it.
-func (f *findings) tryTriggers(c Conn, table string) error {
-	list, err := columnsOf(c, table)
-	if err != nil {
-		return err
-	}
+func (f *findings) tryTriggers(c Conn, table string) {
 	what, name := "a trigger on "+table, "main."+quote(table)
+	list, err := columnsOf(c, table)
+	if err != nil { // of a view that does not work
+		f.broken[what] = err.Error()
+		return
+	}
 	f.try(c, what, "DELETE FROM "+name)
 	if names := list.written(); len(names) > 0 {
 		var sets, nulls []string
@@ -95,23 +93,21 @@ func (f *findings) tryTriggers(c Conn, table string) error {
 		f.try(c, what, "UPDATE "+name+" SET "+strings.Join(sets, ", "))
 		f.try(c, what, "INSERT INTO "+name+" ("+strings.Join(names, ", ")+") VALUES ("+strings.Join(nulls, ", ")+")")
 	}
-	return nil
 }
 
 // countBroken counts the rows of a table that refer to one of our tables in vain.
-func (f *findings) countBroken(c Conn, table string) error {
+func (f *findings) countBroken(c Conn, table string) {
 	parents, err := c.Query("SELECT 1 FROM pragma_foreign_key_list(?, 'main') WHERE \"table\" LIKE 'knocker!_%' ESCAPE '!' LIMIT 1", table)
 	if err != nil || !parents.Next() {
-		return err
+		return
 	}
 	rows, err := c.Query("SELECT count(*) FROM pragma_foreign_key_check(?, 'main')", table)
 	if err != nil {
 		f.broken["a foreign key of "+table] = err.Error()
-		return nil
+		return
 	}
 	rows.Next()
 	f.rows[table] = rows.Int(0)
-	return nil
 }
 
 // compare finds what the migration would break.

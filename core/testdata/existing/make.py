@@ -163,6 +163,7 @@ def add_application(path: str) -> None:
         CREATE VIEW open_events AS SELECT e.id, e.status, e.event_type, count(d.id) AS deliveries
           FROM knocker_events e LEFT JOIN knocker_deliveries d ON d.event_id = e.id WHERE e.status NOT IN ('handled', 'ignored') GROUP BY e.id;
         CREATE VIEW broken_before AS SELECT * FROM no_such_table;
+        CREATE TRIGGER broken_too INSTEAD OF INSERT ON broken_before BEGIN DELETE FROM log; END;
         CREATE TRIGGER event_status AFTER UPDATE OF status ON knocker_events BEGIN
           INSERT INTO log (what, event) VALUES (old.status || ' to ' || new.status, new.id); END;
         CREATE TRIGGER delivery_in AFTER INSERT ON knocker_deliveries BEGIN
