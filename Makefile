@@ -28,6 +28,7 @@ export PYTHONPATH := $(CURDIR)/bindings/python/src
 
 include capi/build.mk
 include cmd/knocker/build.mk
+-include conformance/interop/build.mk
 -include bench/build.mk
 # The targets of each binding, such as test-node.
 -include $(wildcard bindings/*/build.mk)

@@ -1,0 +1,34 @@
+#!/bin/sh
+# Builds the existing implementations that `make interop` runs against, in a
+# throw-away environment below build/: Honker's package and its SQLite extension,
+# and the package that files to migrate come from. All three are Rust.
+set -eu
+root=$(cd "$(dirname "$0")/../.." && pwd)
+home=$root/build/interop
+python=${PYTHON:-python3}
+if [ -f "$home/setup.stamp" ] && [ "$home/setup.stamp" -nt "$0" ]; then exit 0; fi
+command -v cargo >/dev/null || { echo "interop: Honker is written in Rust: install cargo" >&2; exit 1; }
+mkdir -p "$home"
+[ -x "$home/bin/python" ] || "$python" -m venv "$home"
+echo "building honker 0.2.4, honker-extension 0.5.0 and knockerlite 0.1.0, once …" >&2
+export CARGO_TARGET_DIR="$home/target" # so that an interrupted build goes on where it was
+pip="$home/bin/pip --disable-pip-version-check --quiet"
+$pip install --no-binary honker honker==0.2.4
+
+# A dependency's shared library is not kept, so its sources are built themselves.
+mkdir -p "$home/extension/src"
+printf '[package]\nname = "fetch"\nversion = "0.0.0"\nedition = "2021"\n[workspace]\n[dependencies]\nhonker-extension = "=0.5.0"\n' >"$home/extension/Cargo.toml"
+: >"$home/extension/src/lib.rs"
+(cd "$home/extension" && cargo vendor --quiet vendored >/dev/null && rm -rf honker-extension && cp -R vendored/honker-extension honker-extension &&
+	printf '\n[workspace]\n' >>honker-extension/Cargo.toml && cd honker-extension && rm -f .cargo-checksum.json && cargo build --quiet --release)
+
+# knockerlite asks for Python 3.12 or later, but its code does with less, once it
+# is told which interface of Python there is.
+rm -rf "$home/sources"
+$pip download --ignore-requires-python --no-deps --no-binary knockerlite --dest "$home/sources" knockerlite==0.1.0
+tar -xzf "$home/sources/knockerlite-0.1.0.tar.gz" -C "$home/sources"
+present=$("$home/bin/python" -c 'import sys; print("abi3-py3%d" % min(sys.version_info[1], 12))')
+sed -i.orig "s/abi3-py312/$present/" "$home/sources/knockerlite-0.1.0/packages/knocker/Cargo.toml"
+# Not installed: its import name is that of this project's package too.
+$pip install --ignore-requires-python --target "$home/knockerlite" "$home/sources/knockerlite-0.1.0"
+touch "$home/setup.stamp"
