@@ -21,12 +21,10 @@ const BUSY_TRIES = 50;
 /** The library's own default of `stop_timeout_s`. */
 const STOP_TIMEOUT_S = 30;
 
-/** How a handler's transaction ended. */
+/** How a run ended; `finished` undefined: the inbox was closed meanwhile. */
 interface Ended {
   finished?: Finished;
   error?: unknown;
-  /** It did not start, or was cut off: the event goes back, and nothing has failed. */
-  back?: boolean;
 }
 
 /** A run that was given up before its handler's end. */
@@ -130,14 +128,15 @@ export class AttachedWorker implements Runner {
       this.#finish(step, GIVE_BACK);
       return undefined;
     }
-    const { finished, error, back } = await this.#transport.handling(connection, () => this.#transact(connection, step, handler));
-    if (this.#left) return undefined;
-    const told = finished ?? this.#finish(step, back ? GIVE_BACK : outcomeOf(error), error);
-    this.#onFinished?.(told, { event: new KnockerEvent(step.event), attempt: step.attempt, error });
-    return told;
+    const { finished, error } = await this.#transport.handling(connection, () => this.#transact(connection, step, handler));
+    if (finished !== undefined) this.#onFinished?.(finished, { event: new KnockerEvent(step.event), attempt: step.attempt, error });
+    return finished;
   }
 
-  /** The handler, "handled" and the commit; or what went wrong, rolled back. */
+  /**
+   * The handler, "handled" and the commit; or what went wrong, rolled back and
+   * told in the same turn, before the application can begin a transaction.
+   */
   async #transact(connection: Connection, step: Step, handler: Handler<unknown>): Promise<Ended> {
     const call = (method: string, more: Json): Reply => answer(connection.call(method, encode({ ...more, step: step.step })));
     try {
@@ -150,11 +149,14 @@ export class AttachedWorker implements Runner {
       return { finished };
     } catch (error) {
       connection.rollback();
-      if (!(error instanceof CutOff)) return { error };
-      // The handler may go on: what it still writes must not reach a later transaction.
-      this.#own?.close();
-      this.#own = undefined;
-      return { error, back: error.code !== "handler_timeout" };
+      if (error instanceof CutOff) {
+        // The handler may go on: what it still writes must not reach a later transaction.
+        this.#own?.close();
+        this.#own = undefined;
+      }
+      if (this.#left) return { error };
+      const back = error instanceof CutOff && error.code !== "handler_timeout";
+      return { finished: this.#finish(step, back ? GIVE_BACK : outcomeOf(error), error), error };
     }
   }
 
