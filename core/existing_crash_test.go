@@ -22,7 +22,7 @@ func TestExistingFileDiskFull(t *testing.T) {
 	path := existingFile(t, "application.db")
 	before := everything(t, path)
 	failed := 0
-	for writes := 0; ; writes += 1 + writes/8 {
+	for writes := 0; ; writes += 1 + writes/4 {
 		testvfs.FillDisk(writes)
 		inbox, err := core.Open(path, core.Options{VFS: testvfs.Name, Engine: "embedded"})
 		testvfs.FillDisk(-1)
@@ -82,7 +82,7 @@ func grow(t *testing.T, path string, events int) {
 // SIGKILL in the middle of a migration leaves the old file as it was.
 func TestExistingFileKilled(t *testing.T) {
 	path := existingFile(t, "application.db")
-	grow(t, path, 5000)
+	grow(t, path, 4000)
 	before := everything(t, path)
 	killed := 0
 	for life := 30 * time.Millisecond; ; life = life * 3 / 2 {
@@ -101,11 +101,11 @@ func TestExistingFileKilled(t *testing.T) {
 		}
 		killed++
 	}
-	if killed < 5 {
+	if killed < 3 {
 		t.Errorf("only %d were killed in time", killed)
 	}
 	inbox := openAt(t, path, core.Options{})
-	if s := counted(t, inbox); s.Stuck != 0 || s.Deliveries != 5000+16 {
+	if s := counted(t, inbox); s.Stuck != 0 || s.Deliveries != 4000+16 {
 		t.Errorf("%+v", s)
 	}
 }
@@ -113,7 +113,7 @@ func TestExistingFileKilled(t *testing.T) {
 // Processes that open an old file at once: one migrates, the others wait.
 func TestExistingFileOpenedAtOnce(t *testing.T) {
 	path := existingFile(t, "knockerlite.db")
-	grow(t, path, 5000)
+	grow(t, path, 2000)
 	var all []*exec.Cmd
 	for range 5 {
 		all = append(all, migratingChild(t, path))
@@ -123,7 +123,7 @@ func TestExistingFileOpenedAtOnce(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if got := rowsOf(t, path, "SELECT count(*) FROM knocker_events"); got != fmt.Sprintf("%q|\n", int64(5012)) {
+	if got := rowsOf(t, path, "SELECT count(*) FROM knocker_events"); got != fmt.Sprintf("%q|\n", int64(2012)) {
 		t.Errorf("%s events", got)
 	}
 }
