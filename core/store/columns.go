@@ -92,16 +92,6 @@ func createMigrating(c Conn, table string) error {
 	return nil
 }
 
-// tableStatement is what the schema makes a table with.
-func tableStatement(table string) string {
-	for _, sql := range pieces(schema, ';') {
-		if strings.HasPrefix(sql, "CREATE TABLE IF NOT EXISTS "+table+" ") {
-			return sql
-		}
-	}
-	return ""
-}
-
 // definitions are the columns that a CREATE TABLE statement defines.
 func definitions(sql string) []definition {
 	sql = pieces(sql, 0)[0]

@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -76,9 +77,9 @@ func migrateForeign(c Conn, queue string) error {
 		return err
 	}
 	for _, step := range []func(Conn) error{
-		dropForeignIndexes, replaceEvents, replaceDeliveries, makeCanonical,
+		checkIdentities, dropForeignIndexes, replaceEvents, replaceDeliveries, makeCanonical,
 		func(c Conn) error { return linkJobs(c, queue) },
-		swapTables, completeTables, Bootstrap,
+		replaceOthers, swapTables, Bootstrap,
 		func(c Conn) error { return makeAgain(c, kept) },
 	} {
 		if err := step(c); err != nil {
@@ -94,9 +95,28 @@ func migrateForeign(c Conn, queue string) error {
 
 // foreignIndexes are the existing project's own. One more is needed until the
 // events have found their deliveries.
-var foreignIndexes = []string{"knocker_events_dedupe", "knocker_events_status", "knocker_deliveries_endpoint_received"}
+var foreignIndexes = []string{foreignIdentityIndex, "knocker_events_status", "knocker_deliveries_endpoint_received", "knocker_attempts_event"}
 
-const foreignEventIndex = "knocker_deliveries_event"
+const (
+	foreignIdentityIndex = "knocker_events_dedupe"
+	foreignEventIndex    = "knocker_deliveries_event"
+)
+
+// checkIdentities names two events of one identity, which can be there only if
+// somebody has dropped the index against them.
+func checkIdentities(c Conn) error {
+	rows, err := c.Query("SELECT 1 FROM main.sqlite_schema WHERE type = 'index' AND name = ?", foreignIdentityIndex)
+	if err != nil || rows.Next() {
+		return err
+	}
+	rows, err = c.Query(`SELECT min(id), max(id) FROM main.knocker_events WHERE dedupe_key IS NOT NULL
+		GROUP BY endpoint_id, dedupe_key HAVING count(*) > 1 LIMIT 1`)
+	if err != nil || !rows.Next() {
+		return err
+	}
+	return &Obstacle{fmt.Sprintf("the events %d and %d have the same endpoint and dedupe_key, and the index %s that forbids it is gone: give one of them another key before the migration",
+		rows.Int(0), rows.Int(1), foreignIdentityIndex)}
+}
 
 func dropForeignIndexes(c Conn) error {
 	for _, name := range foreignIndexes {
@@ -196,8 +216,20 @@ func linkJobs(c Conn, queue string) error {
 	}
 }
 
-// replaced are the tables that are built anew.
-var replaced = []string{"knocker_events", "knocker_deliveries", "knocker_meta"}
+// replaced are the tables that are built anew: those whose layout is another, and
+// those whose defaults and constraints may be.
+var replaced = append([]string{"knocker_events", "knocker_deliveries"}, otherReplaced...)
+
+var otherReplaced = []string{"knocker_endpoints", "knocker_attempts", "knocker_prune_audits", "knocker_meta"}
+
+func replaceOthers(c Conn) error {
+	for _, table := range otherReplaced {
+		if err := replaceTable(c, table, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 func migrating(table string) string {
 	return strings.Replace(table, "knocker_", "knocker_migrating_", 1)
@@ -214,7 +246,7 @@ func replaceTable(c Conn, table string, values map[string]string, dropped ...str
 	if err := createMigrating(c, table); err != nil || len(old) == 0 {
 		return err
 	}
-	if table != "knocker_meta" && !old.has("body_blob") {
+	if !slices.Contains(otherReplaced, table) && !old.has("body_blob") {
 		return &Obstacle{"the table " + table + " has neither this project's columns nor the existing project's: the file can't be migrated"}
 	}
 	ours, err := columnsOf(c, migrating(table))
@@ -271,35 +303,10 @@ func keepSequence(c Conn, table string) error {
 
 // swapTables puts the new tables in the old ones' place.
 func swapTables(c Conn) error {
-	if err := replaceTable(c, "knocker_meta", nil); err != nil {
-		return err
-	}
 	for _, table := range replaced {
 		for _, sql := range []string{"DROP TABLE IF EXISTS main." + table, "ALTER TABLE main." + migrating(table) + " RENAME TO " + table} {
 			if _, err := c.Exec(sql); err != nil {
 				return err
-			}
-		}
-	}
-	return nil
-}
-
-// completeTables adds the columns that our layout has and a kept table lacks.
-func completeTables(c Conn) error {
-	for _, table := range []string{"knocker_endpoints", "knocker_attempts", "knocker_prune_audits"} {
-		present, err := columnsOf(c, table)
-		if err != nil {
-			return err
-		}
-		if len(present) == 0 {
-			continue
-		}
-		for _, d := range definitions(tableStatement(table)) {
-			if present.has(d.name) {
-				continue
-			}
-			if _, err := c.Exec("ALTER TABLE main." + table + " ADD COLUMN " + d.text); err != nil {
-				return fmt.Errorf("adding %s.%s: %w", table, d.name, err)
 			}
 		}
 	}

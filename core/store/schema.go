@@ -55,6 +55,8 @@ func Inspect(c Conn) (State, int, error) {
 		return Empty, 0, err
 	case foreign:
 		return Foreign, 0, nil
+	case version == 0 && events:
+		return withoutVersion(c)
 	case version == 0 || !events:
 		return Empty, version, nil
 	case compatible > SchemaVersion:
@@ -63,6 +65,16 @@ func Inspect(c Conn) (State, int, error) {
 		return Older, version, nil
 	}
 	return Current, version, nil
+}
+
+// withoutVersion tells the existing project's events, which hold their bodies,
+// from ours, whose version somebody has deleted.
+func withoutVersion(c Conn) (State, int, error) {
+	present, err := columnsOf(c, "knocker_events")
+	if err == nil && present.has("body_blob") {
+		return Foreign, 0, nil
+	}
+	return Empty, 0, err
 }
 
 // versions reads ours, which are numbers; the existing project has written its

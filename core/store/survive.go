@@ -11,18 +11,17 @@ type object struct{ kind, name, table, sql string }
 
 // applicationObjects are those that go with a table when it is replaced.
 func applicationObjects(c Conn) ([]object, error) {
-	rows, err := c.Query(`SELECT type, name, tbl_name, sql FROM main.sqlite_schema
-		WHERE type IN ('index', 'trigger') AND sql IS NOT NULL AND tbl_name IN ('knocker_events', 'knocker_deliveries', 'knocker_meta') ORDER BY rowid`)
+	rows, err := c.Query("SELECT type, name, tbl_name, sql FROM main.sqlite_schema WHERE type IN ('index', 'trigger') AND sql IS NOT NULL ORDER BY rowid")
 	if err != nil {
 		return nil, err
 	}
 	var list []object
 	for rows.Next() {
 		o := object{rows.Text(0), rows.Text(1), rows.Text(2), rows.Text(3)}
-		if o.kind == "index" && (o.name == foreignEventIndex || slices.Contains(foreignIndexes, o.name)) {
-			continue
+		foreign := o.kind == "index" && (o.name == foreignEventIndex || slices.Contains(foreignIndexes, o.name))
+		if !foreign && slices.Contains(replaced, o.table) {
+			list = append(list, o)
 		}
-		list = append(list, o)
 	}
 	return list, nil
 }
@@ -68,7 +67,7 @@ func survey(c Conn) (findings, error) {
 
 // try lets SQLite compile a statement without running it.
 func (f *findings) try(c Conn, what, sql string) {
-	if _, err := c.Query("EXPLAIN " + sql); err != nil && f.broken[what] == "" {
+	if _, err := c.Query("EXPLAIN " + sql); err != nil {
 		f.broken[what] = err.Error()
 	}
 }
@@ -81,7 +80,7 @@ func (f *findings) tryTriggers(c Conn, table string) {
 		f.broken[what] = err.Error()
 		return
 	}
-	f.try(c, what, "DELETE FROM "+name)
+	f.try(c, what+" (DELETE)", "DELETE FROM "+name)
 	if names := list.written(); len(names) > 0 {
 		var sets, nulls []string
 		for _, column := range names {
@@ -90,8 +89,8 @@ func (f *findings) tryTriggers(c Conn, table string) {
 		for n, column := range names {
 			names[n] = quote(column)
 		}
-		f.try(c, what, "UPDATE "+name+" SET "+strings.Join(sets, ", "))
-		f.try(c, what, "INSERT INTO "+name+" ("+strings.Join(names, ", ")+") VALUES ("+strings.Join(nulls, ", ")+")")
+		f.try(c, what+" (UPDATE)", "UPDATE "+name+" SET "+strings.Join(sets, ", "))
+		f.try(c, what+" (INSERT)", "INSERT INTO "+name+" ("+strings.Join(names, ", ")+") VALUES ("+strings.Join(nulls, ", ")+")")
 	}
 }
 
