@@ -3,7 +3,7 @@
 
 .PHONY: interop interop-environment
 
-interop-environment: ## build Honker and the existing project's package in build/interop, once
+interop-environment: ## build Honker's package and its extension in build/interop, once
 	@conformance/interop/setup.sh
 
 interop: lib interop-environment ## let the real Honker and this project work on one file, in two processes

@@ -1,16 +1,17 @@
 #!/bin/sh
-# Builds the existing implementations that `make interop` runs against, in a
-# throw-away environment below build/: Honker's package and its SQLite extension,
-# and the package that files to migrate come from. All three are Rust.
+# Builds what `make interop` runs against, in a throw-away environment below
+# build/: Honker's package and its SQLite extension. With the argument knockerlite
+# also the package that files to migrate come from. All three are Rust.
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 home=$root/build/interop
 python=${PYTHON:-python3}
-if [ -f "$home/setup.stamp" ] && [ "$home/setup.stamp" -nt "$0" ]; then exit 0; fi
+stamp=$home/setup.stamp${1:+-$1}
+if [ -f "$stamp" ] && [ "$stamp" -nt "$0" ]; then exit 0; fi
 command -v cargo >/dev/null || { echo "interop: Honker is written in Rust: install cargo" >&2; exit 1; }
 mkdir -p "$home"
 [ -x "$home/bin/python" ] || "$python" -m venv "$home"
-echo "building honker 0.2.4, honker-extension 0.5.0 and knockerlite 0.1.0, once …" >&2
+echo "building honker 0.2.4 and honker-extension 0.5.0${1:+, and $1}, once …" >&2
 export CARGO_TARGET_DIR="$home/target" # so that an interrupted build goes on where it was
 pip="$home/bin/pip --disable-pip-version-check --quiet"
 $pip install --no-binary honker honker==0.2.4
@@ -22,6 +23,8 @@ printf '[package]\nname = "fetch"\nversion = "0.0.0"\nedition = "2021"\n[workspa
 (cd "$home/extension" && cargo vendor --quiet vendored >/dev/null && rm -rf honker-extension && cp -R vendored/honker-extension honker-extension &&
 	printf '\n[workspace]\n' >>honker-extension/Cargo.toml && cd honker-extension && rm -f .cargo-checksum.json && cargo build --quiet --release)
 
+[ "${1:-}" = knockerlite ] || { touch "$stamp"; exit 0; }
+
 # knockerlite asks for Python 3.12 or later, but its code does with less, once it
 # is told which interface of Python there is.
 rm -rf "$home/sources"
@@ -31,4 +34,4 @@ present=$("$home/bin/python" -c 'import sys; print("abi3-py3%d" % min(sys.versio
 sed -i.orig "s/abi3-py312/$present/" "$home/sources/knockerlite-0.1.0/packages/knocker/Cargo.toml"
 # Not installed: its import name is that of this project's package too.
 $pip install --ignore-requires-python --target "$home/knockerlite" "$home/sources/knockerlite-0.1.0"
-touch "$home/setup.stamp"
+touch "$stamp"
