@@ -22,6 +22,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.path.insert(0, os.path.join(ROOT, "bindings", "python", "src"))
 
 import knocker  # noqa: E402
+from alone import Alone  # noqa: E402, F401
+from history import History  # noqa: E402, F401
 
 SUFFIX = ".dylib" if sys.platform == "darwin" else ".so"
 OURS = os.path.join(ROOT, "build", "libknocker" + SUFFIX)
