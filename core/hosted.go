@@ -110,7 +110,9 @@ func hostSchema(c *sqlite.Conn) error {
 		return fromSQLite(err)
 	case state == store.Empty:
 		return fail(CodeSchemaMissing, "the file has no inbox yet: SELECT knocker_bootstrap()")
-	case state == store.Foreign || state == store.Older:
+	case state == store.Foreign:
+		return foreignHere()
+	case state == store.Older:
 		return fail(CodeMigrationNeeded, "")
 	case state == store.TooNew:
 		return fail(CodeSchemaTooNew, "")
@@ -141,13 +143,17 @@ func (h *Hosted) Bootstrap() error {
 	})
 }
 
+func foreignHere() error {
+	return fail(CodeMigrationNeeded, "the file was made by the package knockerlite: SELECT knocker_bootstrap() migrates it, outside a transaction. End that package's processes and make a copy first (docs/migrating.md)")
+}
+
 func (h *Hosted) migrateForeign() error {
 	c := h.e.host
 	switch {
 	case c.WriteRuns():
 		return insideWrite()
 	case c.InTransaction():
-		return fail(CodeMigrationNeeded, "the file has the layout of the existing project: SELECT knocker_bootstrap() migrates it, outside a transaction")
+		return foreignHere()
 	}
 	last := c.LastInsertID()
 	defer c.SetLastInsertID(last)
