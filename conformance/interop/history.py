@@ -136,3 +136,25 @@ class History(unittest.TestCase):
             with self.subTest(step=step):
                 self.assertEqual(their, our)
         self.assertTrue(any("again" in line or "never" in line for answer in ours for line in answer), "nothing was compared")
+
+    def test_what_differs_is_what_the_documentation_says(self) -> None:
+        over = "UPDATE _honker_live SET claim_expires_at = 1 WHERE state = 'processing';"
+        add = "SELECT honker_enqueue('q', 'x', NULL, NULL, 0, 3, 100);"
+        taken = f"{add} SELECT honker_claim_batch('q', 'w', 1, 1000);"
+        for sql, theirs, ours in (
+            (f"{add} SELECT honker_queue_next_claim_at('q') > 0;", "0", "1"),
+            (f"{taken} {over} SELECT honker_ack(1, 'w');", "0", "1"),
+            (f"{taken} {over} SELECT honker_retry(1, 'w', 0, 'x');", "0", "1"),
+            (f"{taken} {over} SELECT honker_fail(1, 'w', 'x');", "0", "1"),
+            (f"{taken} {add} {over} SELECT json_array_length(honker_claim_batch('q', 'v', 9, 60));", "2", "1"),
+            (f"{taken} {over} UPDATE _honker_live SET expires_at = 1; SELECT json_array_length(honker_claim_batch('q', 'v', 9, 60));", "0", "1"),
+            (f"{taken} INSERT INTO _honker_dead (id, queue, payload) VALUES (1, 'q', ''); SELECT honker_fail(1, 'w', 'x');", "UNIQUE", "1"),
+            (f"{taken} SELECT honker_fail(1, 'w', NULL);", "type Null", "1"),
+            ("SELECT honker_claim_batch('q', 'w', 0, 60);", "[]", "invalid_argument"),
+        ):
+            for library, answer in ((THEIRS, theirs), (OURS, ours)):
+                with self.subTest(sql=sql, library=os.path.basename(library)):
+                    script = f"{LOAD[library]}\nSELECT honker_bootstrap();\n{sql}\n"
+                    done = subprocess.run(["sqlite3", "-batch", ":memory:"], input=script, capture_output=True, text=True, timeout=60)
+                    last = (done.stderr or done.stdout).strip().splitlines()[-1]
+                    self.assertTrue(last == answer or done.stderr and answer in last, last)
