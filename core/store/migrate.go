@@ -105,6 +105,10 @@ const (
 // checkIdentities names two events of one identity, which can be there only if
 // somebody has dropped the index against them.
 func checkIdentities(c Conn) error {
+	columns, err := columnsOf(c, "knocker_events")
+	if err != nil || !columns.has("dedupe_key") {
+		return err
+	}
 	rows, err := c.Query("SELECT 1 FROM main.sqlite_schema WHERE type = 'index' AND name = ?", foreignIdentityIndex)
 	if err != nil || rows.Next() {
 		return err
