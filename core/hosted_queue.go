@@ -195,6 +195,6 @@ func (h *Hosted) NextClaimAt(name string) (int64, error) {
 	if err := hostSchema(h.e.host); err != nil {
 		return 0, err
 	}
-	at, err := queue.NextDue(h.e.host, name)
+	at, err := queue.NextDue(h.e.host, name, h.e.now())
 	return at, fromSQLite(err)
 }

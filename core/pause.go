@@ -95,7 +95,7 @@ func (e *engine) takeBack(c *sqlite.Conn) (paused map[int64]bool, err error) {
 // nextDue is the earliest time at which a worker has something to do; 0: there
 // is nothing.
 func (e *engine) nextDue(c *sqlite.Conn) (int64, error) {
-	due, err := queue.NextDue(c, e.options.QueueName)
+	due, err := queue.NextDue(c, e.options.QueueName, e.now())
 	now := e.now().Unix()
 	if err != nil || due != 0 && due <= now {
 		return due, err

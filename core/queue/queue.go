@@ -240,11 +240,13 @@ func Renew(c store.Conn, k Key, lease time.Duration, now time.Time) (bool, error
 }
 
 // NextDue is the earliest time at which a job can be claimed; 0: there is none.
-func NextDue(c store.Conn, queue string) (int64, error) {
+// A job past its expires_at never can, and would be looked for without rest.
+func NextDue(c store.Conn, queue string, now time.Time) (int64, error) {
 	// ORDER BY … LIMIT 1 reads one index entry; min() in a compound reads all.
 	rows, err := c.Query(`SELECT coalesce(min(p, q), p, q, 0) FROM (SELECT
-		(SELECT run_at FROM main._honker_live WHERE queue = ?1 AND state = 'pending' ORDER BY run_at LIMIT 1) AS p,
-		(SELECT claim_expires_at + 1 FROM main._honker_live WHERE queue = ?1 AND state = 'processing' ORDER BY claim_expires_at LIMIT 1) AS q)`, queue)
+		(SELECT run_at FROM main._honker_live WHERE queue = ?1 AND state = 'pending'
+			AND (expires_at IS NULL OR expires_at > ?2) ORDER BY run_at LIMIT 1) AS p,
+		(SELECT claim_expires_at + 1 FROM main._honker_live WHERE queue = ?1 AND state = 'processing' ORDER BY claim_expires_at LIMIT 1) AS q)`, queue, now.Unix())
 	if err != nil || !rows.Next() {
 		return 0, err
 	}

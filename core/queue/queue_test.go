@@ -144,7 +144,7 @@ func TestGivingBack(t *testing.T) {
 	if ok, err := Retry(c, Key{id, "w", 1}, noon.Add(1500*time.Millisecond), 4); !ok || err != nil {
 		t.Fatal(ok, err)
 	}
-	if due, err := NextDue(c, "q"); err != nil || due != noon.Unix()+2 {
+	if due, err := NextDue(c, "q", noon); err != nil || due != noon.Unix()+2 {
 		t.Fatal("never before its time:", due-noon.Unix(), err)
 	}
 	if got, _ := take(t, c, 1, noon.Add(time.Second)); len(got) != 0 {
@@ -152,5 +152,33 @@ func TestGivingBack(t *testing.T) {
 	}
 	if got, _ := take(t, c, 1, noon.Add(2*time.Second)); len(got) != 1 || got[0].MaxAttempts != 4 {
 		t.Fatal(got)
+	}
+}
+
+// A worker must not look again and again for a job that it can't claim.
+func TestExpiredJobIsNeverDue(t *testing.T) {
+	c := openQueue(t)
+	put(t, c, noon, 3)
+	if _, err := c.Exec("UPDATE _honker_live SET expires_at = ?", noon.Unix()+10); err != nil {
+		t.Fatal(err)
+	}
+	for _, at := range []struct {
+		after int
+		due   int64
+		jobs  int
+	}{{9, noon.Unix(), 1}, {10, 0, 0}} {
+		now := noon.Add(time.Duration(at.after) * time.Second)
+		if due, err := NextDue(c, "q", now); err != nil || due != at.due {
+			t.Errorf("after %d s the job is due at %d, %v", at.after, due, err)
+		}
+		got, _ := take(t, c, 1, now)
+		if len(got) != at.jobs {
+			t.Errorf("after %d s %d jobs were claimed", at.after, len(got))
+		}
+		for _, j := range got {
+			if _, err := GiveBack(c, Key{ID: j.ID, WorkerID: "w", Attempts: j.Attempts}, time.Time{}); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }
