@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -73,6 +74,18 @@ def test_oldest_sqlite(path: str) -> None:
     )
     assert lines[:11] == ["3.38.0", "load 0 ", "1", "204", "1", "1", "1", "1", "handled|1|0", "1", '"handled"'], lines
     assert lines[11:] == ['{"event_id":1}', "3.38.0", "1", "1", "1"], lines
+
+
+def test_oldest_sqlite_migrates(path: str) -> None:
+    """The oldest SQLite migrates a file of the existing project: every event finds its delivery, what hangs on the tables stays."""
+    shutil.copy(os.path.join(ROOT, "core/testdata/existing/application.db"), path)
+    lines = in_host(
+        OLDEST, path, "SELECT knocker_get_event(1)", "SELECT knocker_bootstrap()", "SELECT knocker_bootstrap()",
+        "SELECT count(*) || ' of ' || count(delivery_id) FROM knocker_events", "SELECT count(*) FROM pragma_foreign_key_check",
+        "SELECT count(*) FROM sqlite_schema WHERE name IN ('app_notes', 'open_events', 'event_status')", "PRAGMA integrity_check",
+    )
+    assert lines[2].startswith("error migration_needed: "), lines
+    assert lines[3:] == ["1", "1", "12 of 12", "0", "3", "ok"], lines
 
 
 def test_panic(path: str) -> None:
