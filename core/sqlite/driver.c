@@ -57,6 +57,7 @@ const char *knocker_missing_routine(const sqlite3_api_routines *sqlite3_api, int
 	NEED(step, 3008000);
 	NEED(stmt_busy, 3008000);
 	NEED(stmt_readonly, 3008000);
+	NEED(sql, 3008000);
 	NEED(set_last_insert_rowid, 3018000);
 	NEED(prepare_v3, 3020000);
 	NEED(changes64, 3037000);
@@ -70,6 +71,7 @@ const char *knocker_missing_routine(const sqlite3_api_routines *sqlite3_api, int
 	NEED(db_mutex, 3008000);
 	NEED(db_status, 3008000);
 	NEED(extended_result_codes, 3008000);
+	NEED(file_control, 3008000);
 	NEED(interruptx, 3008000);
 	NEED(open_v2, 3008000);
 	NEED(set_authorizer, 3008000);
@@ -187,6 +189,7 @@ void knocker_connection_close(knocker_connection *c) {
 	const sqlite3_api_routines *sqlite3_api = c->api;
 	if (c->db) sqlite3_close_v2(c->db);
 	pthread_mutex_destroy(&c->lock);
+	free(c->wal);
 	free(c->outcomes);
 	free(c->out);
 	free(c);
@@ -297,11 +300,18 @@ static int out_row(knocker_connection *c, sqlite3_stmt *stmt, int columns) {
 	return 1;
 }
 
+static int commits(const sqlite3_api_routines *sqlite3_api, sqlite3_stmt *stmt) {
+	const char *sql = sqlite3_sql(stmt);
+	return sql && strcmp(sql, "COMMIT") == 0;
+}
+
 /* Binds, steps to the end, keeps the rows and resets. */
 static int run(knocker_connection *c, sqlite3_stmt *stmt, const unsigned char *args, size_t args_length) {
 	const sqlite3_api_routines *sqlite3_api = c->api;
 	int code = bind_all(sqlite3_api, stmt, args, args_length);
+	int commit = commits(sqlite3_api, stmt);
 	c->rows = c->columns = 0;
+	if (commit) knocker_commit_begins(c);
 	if (code == SQLITE_OK) {
 		while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
 			/* Counted after the step: a changed schema may have re-prepared it. */
@@ -312,6 +322,7 @@ static int run(knocker_connection *c, sqlite3_stmt *stmt, const unsigned char *a
 			}
 		}
 	}
+	if (commit) knocker_commit_ended(c);
 	if (code == SQLITE_DONE) {
 		c->code = SQLITE_OK;
 		c->changes = sqlite3_changes64(c->db);

@@ -51,6 +51,7 @@ typedef struct knocker_connection {
 	int unmet; /* the statement after them ran, but did not */
 
 	int wal_frames; /* length of the WAL after the last commit of this connection */
+	struct knocker_wal_writer *wal; /* commit.c; NULL until it is needed */
 	int trusted;         /* the running statement is the library's own */
 	char denied[160];    /* what the authorizer refused last */
 } knocker_connection;
@@ -73,6 +74,10 @@ int knocker_connection_locks(knocker_connection *c);
 const char *knocker_missing_routine(const sqlite3_api_routines *api, int own);
 int knocker_library_version(const sqlite3_api_routines *api);
 const char *knocker_library_version_text(const sqlite3_api_routines *api);
+
+/* Stand around a COMMIT, whose pages then reach the WAL in few writes. */
+void knocker_commit_begins(knocker_connection *c);
+void knocker_commit_ended(knocker_connection *c);
 
 /* Opens a file. The result is NULL only when memory is exhausted; code tells. */
 knocker_connection *knocker_connection_open(const sqlite3_api_routines *api, const char *path, int flags,
