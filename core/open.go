@@ -144,9 +144,10 @@ func (e *engine) open() (*sqlite.Conn, error) {
 // never changes: cached statements would lose the change. temp_store keeps what
 // savepoints remember in memory: it would go to a file in another directory.
 // secure_delete keeps copies of rows out of the unused parts of pages, where an
-// erasure would not find them.
+// erasure would not find them. A cache of 4 MiB a connection is as fast as one of
+// 8 and keeps what a process grows to, once it has seen many events, below 10 MB.
 func (e *engine) configure(c *sqlite.Conn, synchronous string) error {
-	script := "PRAGMA temp_store = MEMORY; PRAGMA main.secure_delete = FAST; PRAGMA main.synchronous = " + synchronous + "; PRAGMA cache_size = -8192; PRAGMA fullfsync = 1; PRAGMA checkpoint_fullfsync = 1; PRAGMA foreign_keys = "
+	script := "PRAGMA temp_store = MEMORY; PRAGMA main.secure_delete = FAST; PRAGMA main.synchronous = " + synchronous + "; PRAGMA cache_size = -4096; PRAGMA fullfsync = 1; PRAGMA checkpoint_fullfsync = 1; PRAGMA foreign_keys = "
 	if e.options.NoForeignKeys {
 		script += "OFF"
 	} else {
