@@ -1,14 +1,15 @@
 """Compares the existing implementation with this one, in alternating pairs.
 
-    compare.py ROOT PEER_PYTHON [--quick]
+    compare.py ROOT PEER_PYTHON PEER_FULL [--quick]
 
-Both run from Python, each at its own defaults: the peer commits at
-synchronous=NORMAL and offers no way to set FULL on its writer; ours answers a
-receipt only after an fsync. One line a row: NAME ratio=R ours=… peer=…
-errors=ours/peer. A single caller waits for a whole fsync each time, which the
-peer never does: that row also tells the ratio with the disk's time taken off
-ours (level=R), and that is what counts there. The exit status is 1 if ours has
-an error or is behind in a row.
+Both run from Python, first each at its own defaults: the peer commits at
+synchronous=NORMAL, ours answers a receipt only after an fsync. Rows that end in
+_full set both to FULL: the peer has no option for that, so they use the copy of
+it in PEER_FULL, whose one pragma was changed (run.sh). One line a row: NAME
+ratio=R ours=… peer=… errors=ours/peer. A single caller waits for a whole fsync
+each time, which the peer at NORMAL never does: that row also tells the ratio
+with the disk's time taken off ours (level=R), and that is what counts there. The
+exit status is 1 if ours has an error or is behind in a row.
 """
 
 from __future__ import annotations
@@ -28,10 +29,10 @@ Run = Tuple[float, int, str]  # rows a second, errors, the first error
 
 
 class Side:
-    """One implementation: its interpreter and where its package is."""
+    """One implementation: its interpreter, where its package is, and how its handlers' commits are synchronous."""
 
-    def __init__(self, name: str, python: str, path: str, root: str) -> None:
-        self.name, self.root = name, root
+    def __init__(self, name: str, python: str, path: str, root: str, handlers: str = "default") -> None:
+        self.name, self.handlers = name, handlers
         environment = {**os.environ, "PYTHONPATH": path}
         self.start: Callable[..., Any] = lambda *arguments: subprocess.Popen(
             [python, os.path.join(root, "bench", "python", "drive.py"), *map(str, arguments)],
@@ -90,23 +91,40 @@ def drain(side: Side, directory: str, count: int, writes: bool) -> Run:
         raise RuntimeError(f"{side.name} stored {filled['rows']} of {count}: {filled['error']}")
     with sqlite3.connect(path) as db:
         db.execute("CREATE TABLE app_rows (event_id INTEGER PRIMARY KEY, note TEXT NOT NULL)")
-    run = side.run("drain", path, count, int(writes))
+    run = side.run("drain", path, count, int(writes), side.handlers)
     found = side.run("count", path)
     if found["handled"] != count or found["jobs"] != 0:
         raise RuntimeError(f"{side.name} drained {count} events, the file holds {found}")
     return count / run["seconds"], 0, ""
 
 
-def rows_of(quick: bool) -> List[Tuple[str, Callable[[Side, str], Run]]]:
+def rows_of(quick: bool) -> Dict[str, Callable[[Side, str], Run]]:
     seconds, events = (0.7, 400) if quick else (2.0, 2000)
-    return [
-        ("peer_receive_1", lambda side, at: receive(side, at, 1, seconds)),
-        ("peer_receive_64", lambda side, at: receive(side, at, 64, seconds)),
-        ("peer_drain", lambda side, at: drain(side, at, events, False)),
-        ("peer_drain_write", lambda side, at: drain(side, at, events, True)),
-        ("peer_handles_8_threads", lambda side, at: handles(side, at, 1, 8, seconds)),
-        ("peer_handles_4_processes", lambda side, at: handles(side, at, 4, 2, seconds)),
-    ]
+    either = {
+        "peer_receive_1": lambda side, at: receive(side, at, 1, seconds),
+        "peer_receive_64": lambda side, at: receive(side, at, 64, seconds),
+        "peer_drain": lambda side, at: drain(side, at, events, False),
+        "peer_drain_write": lambda side, at: drain(side, at, events, True),
+    }
+    return {
+        **either,
+        "peer_handles_8_threads": lambda side, at: handles(side, at, 1, 8, seconds),
+        "peer_handles_4_processes": lambda side, at: handles(side, at, 4, 2, seconds),
+        **{name + FULL: work for name, work in either.items()},
+    }
+
+
+#: How the rows are named in which both sides wait for the disk at every commit.
+FULL = "_full"
+
+
+def require_full(side: Side, base: str) -> None:
+    """The changed copy of the peer really commits at FULL: SQLite's own answer, asked in a handler."""
+    directory = tempfile.mkdtemp(dir=base)
+    level = side.run("synchronous", os.path.join(directory, "inbox.db"))["level"]
+    shutil.rmtree(directory)
+    if level != 2:
+        raise RuntimeError(f"{side.name} was to commit at synchronous=FULL (2), but its connection says {level}")
 
 
 #: What one caller's commit writes to the WAL: some 15 pages of 8 KiB.
@@ -144,17 +162,18 @@ def measure(sides: List[Side], work: Callable[[Side, str], Run], pairs: int, bas
 
 
 def main() -> int:
-    root, peer_python = sys.argv[1:3]
-    quick = "--quick" in sys.argv[3:]
-    sides = [
-        Side("ours", sys.executable, os.path.join(root, "bindings", "python", "src"), root),
-        Side("peer", peer_python, "", root),
-    ]
+    root, peer_python, peer_full = sys.argv[1:4]
+    quick = "--quick" in sys.argv[4:]
+    package = os.path.join(root, "bindings", "python", "src")
+    defaults = [Side("ours", sys.executable, package, root), Side("peer", peer_python, "", root)]
+    full = [Side("ours", sys.executable, package, root, "full"), Side("peer", peer_python, peer_full, root, "full")]
     base = tempfile.mkdtemp(dir=os.path.join(root, "build", "bench"), prefix="peers-")
     lines, behind, results = [], 0, {}
     try:
-        for name, work in rows_of(quick):
-            runs = measure(sides, work, 3 if quick else 5, base)
+        for side in full:
+            require_full(side, base)
+        for name, work in rows_of(quick).items():
+            runs = measure(full if name.endswith(FULL) else defaults, work, 3 if quick else 5, base)
             rates = {side: statistics.median(r[0] for r in found) for side, found in runs.items()}
             errors = {side: sum(r[1] for r in found) for side, found in runs.items()}
             ratio = statistics.median(a[0] / max(b[0], 1e-9) for a, b in zip(runs["ours"], runs["peer"]))
@@ -172,7 +191,7 @@ def main() -> int:
             print(lines[-1], file=sys.stderr)
     finally:
         shutil.rmtree(base)
-    print("ours answers after an fsync (FULL); the peer commits at NORMAL, and its writer can't be set to FULL\n")
+    print("receipts of ours are answered after an fsync (FULL), the peer's at NORMAL, and at FULL in the rows that end in _full\n")
     print("\n".join(lines))
     if not quick:
         report = {"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "rows": results}

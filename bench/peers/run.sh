@@ -3,6 +3,8 @@
 # built from its source distribution in a virtual environment that is kept under
 # build/ and can be thrown away.
 set -eu
+# Else the peer's interpreter finds our package, whose name is the same.
+unset PYTHONPATH
 root=$(cd "$(dirname "$0")/../.." && pwd)
 venv=$root/build/bench/peer
 python=${PYTHON:-python3}
@@ -23,4 +25,11 @@ if ! "$venv/bin/python" -c 'import knocker' 2>/dev/null; then
 	sed -i.orig "s/abi3-py312/$present/" "$sources/knockerlite-0.1.0/packages/knocker/Cargo.toml"
 	"$venv/bin/pip" install --quiet --disable-pip-version-check --ignore-requires-python "$sources/knockerlite-0.1.0"
 fi
-exec "$python" "$root/bench/peers/compare.py" "$root" "$venv/bin/python" "$@"
+# The peer's writer is NORMAL by a pragma in its compiled extension, with no option
+# beside it. A copy of the package with FULL in that place answers the other question.
+full=$root/build/bench/peer-full
+rm -rf "$full"
+mkdir -p "$full"
+cp -R "$("$venv/bin/python" -c 'import knocker, os; print(os.path.dirname(knocker.__file__))')" "$full/"
+sed -i.orig 's/PRAGMA synchronous = NORMAL;/PRAGMA synchronous = FULL;  /' "$full"/knocker/_knocker_native*.so
+exec "$python" "$root/bench/peers/compare.py" "$root" "$venv/bin/python" "$full" "$@"

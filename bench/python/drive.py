@@ -2,7 +2,8 @@
 
     drive.py receive DB THREADS SECONDS MAXIMUM [WARMUP]   threads share one handle; the first WARMUP don't count
     drive.py own     DB THREADS SECONDS MAXIMUM     each thread has a handle of its own
-    drive.py drain   DB COUNT WRITES                handle COUNT events; WRITES is 0 or 1
+    drive.py drain   DB COUNT WRITES SYNCHRONOUS    handle COUNT events; WRITES is 0 or 1; of ours the handler_synchronous
+    drive.py synchronous DB                         level: SQLite's number for it on the connection of a handler
     drive.py count   DB                             what is in the file
 
 Requests are made and signed before the clock starts. Prints one JSON object:
@@ -20,6 +21,7 @@ import sqlite3
 import sys
 import threading
 import time
+from collections import deque
 from typing import Any, Callable, Dict, List, Tuple
 
 import knocker
@@ -90,8 +92,7 @@ def closed_loop(inboxes: List[Any], threads: int, seconds: float, maximum: int) 
     """Threads that each send the next request when the one before is answered."""
     errors: List[str] = []
     now = int(time.time())
-    waiting = iter([request(now) for _ in range(maximum)])
-    lock = threading.Lock()
+    waiting = deque(request(now) for _ in range(maximum))
     rows = [0] * threads
     ready = threading.Barrier(threads + 1)
     ends = [0.0]
@@ -100,9 +101,9 @@ def closed_loop(inboxes: List[Any], threads: int, seconds: float, maximum: int) 
         inbox = inboxes[number % len(inboxes)]
         ready.wait()
         while time.perf_counter() < ends[0]:
-            with lock:
-                item = next(waiting, None)
-            if item is None:
+            try:
+                item = waiting.popleft()
+            except IndexError:
                 return
             try:
                 result = inbox.receive(endpoint=ENDPOINT, body=item[0], headers=item[1])
@@ -123,31 +124,51 @@ def closed_loop(inboxes: List[Any], threads: int, seconds: float, maximum: int) 
     return {"rows": sum(rows), "seconds": took, "errors": len(errors), "error": errors[0] if errors else ""}
 
 
-def drain(path: str, count: int, writes: bool) -> Dict[str, Any]:
-    """One worker at its defaults until count events have been handled."""
-    inbox = open_inbox(path)
-    stop = _Stop()
-    handled = [0]
+def drain(path: str, count: int, writes: bool, synchronous: str) -> Dict[str, Any]:
+    """One worker until count events have been handled, at its defaults but for synchronous."""
 
     def handler(event: Any, tx: Any) -> None:
         if writes:
             sql = "INSERT INTO app_rows (event_id, note) VALUES (?, ?)"
             write: Callable[..., Any] = tx.execute if OURS else tx.query
             write(sql, [event.id, "note"])
+
+    took = work(open_inbox(path), count, handler, synchronous)
+    return {"rows": count, "seconds": took, "errors": 0, "error": ""}
+
+
+def level(path: str) -> Dict[str, Any]:
+    """What SQLite says of the connection on which a handler writes, asked for FULL."""
+    inbox, found = open_inbox(path), []
+    body, headers = request(int(time.time()))
+    inbox.receive(endpoint=ENDPOINT, body=body, headers=headers)
+    work(inbox, 1, lambda event, tx: found.append(tx.query("PRAGMA synchronous")[0]), "full")
+    (number,) = dict(found[0]).values()
+    return {"level": number}
+
+
+def work(inbox: Any, count: int, handler: Callable[[Any, Any], None], synchronous: str) -> float:
+    """Runs one worker until it has handled count events; how many seconds that took."""
+    stop = _Stop()
+    handled = [0]
+
+    def counting(event: Any, tx: Any) -> None:
+        handler(event, tx)
         handled[0] += 1
         if handled[0] == count:
             stop.set()
 
-    inbox.add_handler(endpoint=ENDPOINT, handler=handler)
+    inbox.add_handler(endpoint=ENDPOINT, handler=counting)
+    options = {} if synchronous == "default" else {"handler_synchronous": synchronous}
     start = time.perf_counter()
     if OURS:
-        inbox.run_worker(stop_event=stop)
+        inbox.run_worker(stop_event=stop, **options)
     else:
         asyncio.run(_run_existing(inbox, stop))
     took = time.perf_counter() - start
     if OURS:
         inbox.close()
-    return {"rows": handled[0], "seconds": took, "errors": 0, "error": ""}
+    return took
 
 
 class _Stop:
@@ -188,7 +209,9 @@ def main(action: str, path: str, *rest: str) -> Dict[str, Any]:
         warmup = int(rest[3]) if len(rest) > 3 else 0
         return receive(path, action == "own", int(rest[0]), float(rest[1]), (int(rest[2]), warmup))
     if action == "drain":
-        return drain(path, int(rest[0]), rest[1] == "1")
+        return drain(path, int(rest[0]), rest[1] == "1", rest[2])
+    if action == "synchronous":
+        return level(path)
     return count(path)
 
 

@@ -13,7 +13,7 @@ import (
 // openLength is how long an open loop runs: p99 needs some thousand arrivals.
 func (b *bench) openLength() time.Duration {
 	if b.quick {
-		return 700 * time.Millisecond
+		return 600 * time.Millisecond
 	}
 	return 3 * time.Second
 }
@@ -21,7 +21,7 @@ func (b *bench) openLength() time.Duration {
 // slowHandlers sends at half the capacity, with and without handlers that think
 // for 200 ms before they write.
 func slowHandlers(b *bench) (outcome, error) {
-	probe, _, err := b.receive(64, load.Requests(6000), 400*time.Millisecond)
+	probe, _, err := b.receive(64, load.Requests(6000), 300*time.Millisecond)
 	if err != nil {
 		return outcome{}, err
 	}

@@ -36,7 +36,7 @@ var figures = []figure{
 	{name: "idle", what: "CPU of an idle worker process, per cent of a core", target: 0.3, atMost: true, aside: true, run: idle},
 	{name: "receive_64", what: "64 callers / the limit with batches of 32", target: 0.70, run: receive64},
 	{name: "receive_1", what: "one caller / the limit with batches of 1", target: 0.85, run: receive1},
-	{name: "extension_call", what: "a trivial SQL function of the extension, µs a call", target: 10, atMost: true, run: extensionCall},
+	{name: "extension_call", what: "a trivial SQL function of the extension, µs a call", target: 10, atMost: true, binding: true, run: extensionCall},
 	{name: "extension_receive", what: "time of a receipt through SQL / of one caller of an open inbox", target: 2, atMost: true, binding: true, run: extensionReceive},
 	{name: "receive_python_64", what: "64 Python threads / receive_64", target: 0.50, run: receivePython},
 	{name: "receive_elixir_64", what: "64 Elixir processes / receive_64", target: 0.40, binding: true, run: receiveElixir},

@@ -10,7 +10,7 @@ import (
 // runLength is how long one run of a pair lasts.
 func (b *bench) runLength() time.Duration {
 	if b.quick {
-		return 500 * time.Millisecond
+		return 450 * time.Millisecond
 	}
 	return 2 * time.Second
 }
