@@ -192,9 +192,10 @@ func (w *claimer) claim(ctx context.Context, e *engine) (bool, error) {
 		return false, err
 	}
 	var found []*claim
+	var at queue.Job // whose event is being settled or admitted
 	settled := false
 	err = e.transact(ctx, (*engine).handlersConn, func(c *sqlite.Conn) error {
-		found, settled = nil, false
+		found, settled, at = nil, false, queue.Job{}
 		paused, err := e.takeBack(c)
 		if err != nil {
 			return err
@@ -206,7 +207,7 @@ func (w *claimer) claim(ctx context.Context, e *engine) (bool, error) {
 			return err
 		}
 		for _, j := range exhausted {
-			settled = true
+			settled, at = true, j
 			if err := e.eventDied(c, payloadOf(j.Payload).event, j.Attempts); err != nil {
 				return err
 			}
@@ -216,6 +217,7 @@ func (w *claimer) claim(ctx context.Context, e *engine) (bool, error) {
 			return err
 		}
 		for n, j := range claimed {
+			at = j
 			k, err := w.admit(e, c, j, events[n], paused)
 			if err != nil {
 				return err
@@ -226,8 +228,12 @@ func (w *claimer) claim(ctx context.Context, e *engine) (bool, error) {
 			}
 			found = append(found, k)
 		}
+		at = queue.Job{}
 		return nil
 	})
+	if err != nil && at.ID != 0 && isolated(err) {
+		return w.setAside(ctx, e, at, err)
+	}
 	if err != nil {
 		return false, err
 	}
@@ -239,6 +245,20 @@ func (w *claimer) claim(ctx context.Context, e *engine) (bool, error) {
 	defer w.mu.Unlock()
 	w.buffer = append(w.buffer, found...)
 	return len(found) > 0 || settled, nil
+}
+
+// asideFor is how long a job whose event can't be settled stays out of the way.
+const asideFor = time.Minute
+
+// setAside puts a job off whose event can't be settled, because a trigger of the
+// application refuses that: its neighbours must not wait for it.
+func (w *claimer) setAside(ctx context.Context, e *engine, j queue.Job, cause error) (bool, error) {
+	err := e.transact(ctx, (*engine).handlersConn, func(c *sqlite.Conn) error { return queue.Postpone(c, j.ID, e.now().Add(asideFor)) })
+	if err != nil {
+		return false, cause
+	}
+	e.tell(HookEvent{Kind: HookFailed, EventID: payloadOf(j.Payload).event, Code: string(CodeOf(cause))})
+	return true, nil
 }
 
 // endpointFilter keeps a worker that serves some endpoints from the others' jobs.

@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/knocker-dev/knocker/core/safe"
@@ -134,6 +135,13 @@ func refusal(item any) bool { return item.(*receipt).kind == KindRejected }
 // a copy of every page its member touches, which costs more than the member.
 func (e *engine) commitBatch(c *sqlite.Conn, ids sequences, batch []*receipt, deadline time.Time) {
 	guilty, err := e.tryBatch(c, ids, batch)
+	if collided(err) && !ids.careful {
+		e.careful.Store(true)
+		rollback(c)
+		if ids, err = e.begin(c, deadline); err == nil {
+			guilty, err = e.tryBatch(c, ids, batch)
+		}
+	}
 	if err == nil {
 		return
 	}
@@ -160,11 +168,28 @@ func (e *engine) commitBatch(c *sqlite.Conn, ids sequences, batch []*receipt, de
 	}
 }
 
-// isolated tells errors that belong to one member (a constraint, an endpoint
-// that is gone) from those of the file.
+// isolated tells errors that may belong to one member (a constraint, a trigger
+// that fails at its values, an endpoint that is gone) from those of the file.
 func isolated(err error) bool {
-	code := sqlite.CodeOf(err)
-	return code == 0 || code == sqlite.CodeConstraint
+	switch sqlite.CodeOf(err) {
+	case 0, sqlite.CodeConstraint, sqlite.CodeError, sqlite.CodeAbort, sqlite.CodeTooBig, sqlite.CodeMismatch:
+		return true
+	}
+	return false
+}
+
+// collided reports whether an id that was to come next is taken.
+func collided(err error) bool {
+	var e *sqlite.Error
+	if !errors.As(err, &e) || e.Primary() != sqlite.CodeConstraint {
+		return false
+	}
+	for _, column := range []string{"knocker_deliveries.id", "knocker_events.id", "_honker_live.id"} {
+		if strings.HasSuffix(e.Message, ": "+column) {
+			return true
+		}
+	}
+	return false
 }
 
 // tryBatch writes every member and commits. At the first error it stops, naming
@@ -190,13 +215,39 @@ func (e *engine) begin(c *sqlite.Conn, deadline time.Time) (ids sequences, err e
 		return ids, err
 	}
 	ids.scan(b.Rows(known))
-	return ids, e.checkCookie(c, b.Rows(cookie))
+	if err := e.checkCookie(c, b.Rows(cookie)); err != nil || !e.careful.Load() {
+		return ids, err
+	}
+	b.Close()
+	return ids, ids.raise(c)
 }
 
 // sequences hands out the next ids. They are known before the rows exist, so
 // that delivery, event and job can name each other without later updates; the
 // write lock keeps them true.
-type sequences struct{ delivery, event, job int64 }
+//
+// Where an application sets them back (it empties sqlite_sequence), or a trigger
+// of its own adds jobs between ours, they turn out to be taken. Then the engine
+// is careful from then on: it looks at the rows, and lets the queue number jobs.
+type sequences struct {
+	delivery, event, job int64
+	careful              bool
+}
+
+const highestQuery = "SELECT coalesce((SELECT max(id) FROM main.knocker_deliveries), 0), coalesce((SELECT max(id) FROM main.knocker_events), 0)"
+
+// raise makes the ids careful.
+func (s *sequences) raise(c *sqlite.Conn) error {
+	rows, err := c.Query(highestQuery)
+	if err != nil {
+		return err
+	}
+	if rows.Next() {
+		s.delivery, s.event = max(s.delivery, rows.Int(0)), max(s.event, rows.Int(1))
+	}
+	s.careful = true
+	return nil
+}
 
 const sequencesQuery = "SELECT name, seq FROM main.sqlite_sequence WHERE name IN ('knocker_deliveries', 'knocker_events', '_honker_live')"
 

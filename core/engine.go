@@ -55,6 +55,7 @@ type memory struct {
 	counters  counters
 	flood     flood
 	acted     atomic.Int64 // operator actions and the like that were committed here
+	careful   atomic.Bool  // ids that come next were taken once; see sequences
 	hooks     hooks
 }
 

@@ -217,19 +217,29 @@ func (e *engine) receiveHosted(p *ReceiveParams, admit func(r *receipt) (bool, e
 		return out, false, fromSQLite(err)
 	}
 	own := !e.host.InTransaction()
-	r.err = e.hosted(func(c *sqlite.Conn) error {
-		var ids sequences
-		if err := ids.read(c); err != nil {
-			return err
-		}
-		_, err := writeReceipts(c, ids, []*receipt{r}, false)
-		return err
-	})
+	if r.err = e.writeHosted(r); collided(r.err) && !e.careful.Swap(true) {
+		r.err = e.writeHosted(r)
+	}
 	e.announce([]*receipt{r}, 0)
 	if r.err != nil {
 		return out, false, r.err
 	}
 	return r.result, own && synchronous(e.host), nil
+}
+
+// writeHosted stores a receipt on the host's connection.
+func (e *engine) writeHosted(r *receipt) error {
+	return e.hosted(func(c *sqlite.Conn) error {
+		var ids sequences
+		err := ids.read(c)
+		if err == nil && e.careful.Load() {
+			err = ids.raise(c)
+		}
+		if err == nil {
+			_, err = writeReceipts(c, ids, []*receipt{r}, false)
+		}
+		return err
+	})
 }
 
 // admitUnlessFull stores refusals until as many are there as may be. Nothing is

@@ -98,6 +98,9 @@ func (r *receipt) adopt(c *sqlite.Conn, delivery, now int64, by, reason string) 
 	if err := next.read(c); err != nil {
 		return Result{}, err
 	}
+	if err := next.raise(c); err != nil {
+		return Result{}, err
+	}
 	events, known, err := r.writeItems(c, &next, delivery)
 	if err != nil {
 		return Result{}, err

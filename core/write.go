@@ -71,8 +71,13 @@ type writing struct {
 // writeStep says whose statement it is.
 type writeStep struct {
 	r    *receipt
-	item int // of an insertEvent, else -1
+	item int // of an insertEvent, else one of these
 }
+
+const (
+	ofEndpoint = -1 // asks whether the endpoint still takes anything
+	ofRow      = -2 // writes a row
+)
 
 // placed is where a receipt's statements and rows are.
 type placed struct {
@@ -97,12 +102,12 @@ func writeReceipts(c *sqlite.Conn, ids sequences, receipts []*receipt, commit bo
 	for _, r := range receipts {
 		if !asked[r.endpoint.ID] {
 			asked[r.endpoint.ID] = true
-			w.add(r, store.MustFind, "SELECT 1 FROM main.knocker_endpoints WHERE id = ? AND enabled <> 0", r.endpoint.ID)
+			w.add(r, ofEndpoint, store.MustFind, "SELECT 1 FROM main.knocker_endpoints WHERE id = ? AND enabled <> 0", r.endpoint.ID)
 		}
 		w.addReceipt(r)
 	}
 	if commit {
-		w.add(nil, store.MayEnd, "COMMIT")
+		w.add(nil, ofRow, store.MayEnd, "COMMIT")
 	}
 	if err := w.run(); err != nil {
 		return w.owner(), err
@@ -145,8 +150,8 @@ func (w *writing) run() error {
 	}
 }
 
-func (w *writing) add(r *receipt, must store.Must, sql string, args ...any) int {
-	w.steps = append(w.steps, writeStep{r, -1})
+func (w *writing) add(r *receipt, item int, must store.Must, sql string, args ...any) int {
+	w.steps = append(w.steps, writeStep{r, item})
 	return w.b.Add(must, sql, args...)
 }
 
@@ -158,8 +163,8 @@ func (w *writing) addReceipt(r *receipt) {
 	if len(r.items) > 0 {
 		sqlite.SetInt(r.rows.delivery, 1, r.at.events[0])
 	}
-	w.steps = append(w.steps, writeStep{r, -1})
-	r.at.statement = w.b.AddPacked(0, insertDelivery, r.rows.delivery)
+	w.steps = append(w.steps, writeStep{r, ofRow})
+	r.at.statement = w.b.AddPacked(store.MustChange, insertDelivery, r.rows.delivery)
 }
 
 // addItems adds a receipt's events and jobs, and the links of a batch.
@@ -175,11 +180,23 @@ func (w *writing) addItems(r *receipt, delivery int64) {
 		sqlite.SetInt(event, 1, delivery)
 		sqlite.SetInt(event, 2, w.ids.job)
 		w.b.AddPacked(store.MustChange, insertEvent, event)
-		w.steps = append(w.steps, writeStep{r, -1})
-		queue.AddJob(w.b, w.ids.job, r.queue, eventPayload(w.ids.event), r.now.Unix(), r.attempts, r.now)
+		w.addJob(r)
 		if r.linked {
-			w.add(r, 0, insertLink, delivery, w.ids.event, n, r.items[n].Offset, r.items[n].Length)
+			w.add(r, ofRow, store.MustChange, insertLink, delivery, w.ids.event, n, r.items[n].Offset, r.items[n].Length)
 		}
+	}
+}
+
+// addJob adds the job of the event before it.
+func (w *writing) addJob(r *receipt) {
+	id := w.ids.job
+	if w.ids.careful {
+		id = 0
+	}
+	w.steps = append(w.steps, writeStep{r, ofRow})
+	queue.AddJob(w.b, id, r.queue, eventPayload(w.ids.event), r.now.Unix(), r.attempts, r.now)
+	if w.ids.careful {
+		w.add(r, ofRow, store.MustChange, "UPDATE main.knocker_events SET job_id = last_insert_rowid() WHERE id = ?", w.ids.event)
 	}
 }
 
@@ -196,20 +213,26 @@ func (w *writing) owner() *receipt {
 func (w *writing) goOn() error {
 	at := w.b.Stopped()
 	r, item := w.steps[at].r, w.steps[at].item
-	if item < 0 {
+	switch item {
+	case ofEndpoint:
 		return r.endpointGone(w.c)
+	case ofRow:
+		return keptOut()
 	}
 	rows, err := w.c.Query("SELECT id FROM main.knocker_events WHERE endpoint_id = ? AND dedupe_key = ?", r.endpoint.ID, r.items[item].Identity)
 	if err != nil {
 		return err
 	}
 	if !rows.Next() {
-		return fail(CodeInternal, "an event was neither stored nor found")
+		return keptOut()
 	}
 	id := rows.Int(0)
 	r.at.events[item] = id
 	r.at.known++
 	next := at + 2 // behind the event and its job
+	if w.ids.careful {
+		next++
+	}
 	if r.linked {
 		w.b.SetInt(next, 1, id)
 	}
@@ -218,6 +241,12 @@ func (w *writing) goOn() error {
 	}
 	w.b.Skip(next)
 	return nil
+}
+
+// keptOut is the error of a receipt one of whose rows was not written: only a
+// trigger's RAISE(IGNORE) does that without an error of its own.
+func keptOut() error {
+	return fail(CodeStorageError, "a trigger of the application kept a row of this receipt out (RAISE(IGNORE)); nothing of it was stored")
 }
 
 // endpointGone says why an endpoint takes nothing any more: another process has

@@ -36,10 +36,15 @@ func Enqueue(c store.Conn, queue, payload string, runAt int64, maxAttempts int, 
 	return r.LastInsertID, err
 }
 
-// AddJob adds the inserting of a pending job to a batch, under an id that the
-// caller has reserved in this transaction.
+// AddJob adds the inserting of a pending job to a batch, which stops if a trigger
+// keeps it out: under an id that the caller has reserved in this transaction, or
+// with 0 under the next one.
 func AddJob(b store.Batch, id int64, queue, payload string, runAt int64, maxAttempts int, now time.Time) {
-	b.Add(0, insertJob, id, queue, payload, runAt, maxAttempts, now.Unix())
+	var reserved any
+	if id != 0 {
+		reserved = id
+	}
+	b.Add(store.MustChange, insertJob, reserved, queue, payload, runAt, maxAttempts, now.Unix())
 }
 
 // ClaimParams says what a worker asks for.
@@ -193,6 +198,13 @@ func Park(c store.Conn, k Key, queue string) (bool, error) {
 		queue, k.ID, k.WorkerID, k.Attempts))
 }
 
+// Postpone keeps a job from being claimed before a time, whoever holds it.
+func Postpone(c store.Conn, id int64, until time.Time) error {
+	_, err := c.Exec(`UPDATE main._honker_live SET run_at = CASE state WHEN 'pending' THEN ?1 ELSE run_at END,
+		claim_expires_at = CASE state WHEN 'processing' THEN ?1 ELSE claim_expires_at END WHERE id = ?2`, ceilUnix(until), id)
+	return err
+}
+
 // Move takes up to limit pending jobs of one queue to another, the first ones
 // first.
 func Move(c store.Conn, from, to string, limit int) error {
@@ -244,7 +256,7 @@ func Renew(c store.Conn, k Key, lease time.Duration, now time.Time) (bool, error
 func NextDue(c store.Conn, queue string, now time.Time) (int64, error) {
 	// ORDER BY … LIMIT 1 reads one index entry; min() in a compound reads all.
 	rows, err := c.Query(`SELECT coalesce(min(p, q), p, q, 0) FROM (SELECT
-		(SELECT run_at FROM main._honker_live WHERE queue = ?1 AND state = 'pending'
+		(SELECT max(run_at, 1) FROM main._honker_live WHERE queue = ?1 AND state = 'pending'
 			AND (expires_at IS NULL OR expires_at > ?2) ORDER BY run_at LIMIT 1) AS p,
 		(SELECT claim_expires_at + 1 FROM main._honker_live WHERE queue = ?1 AND state = 'processing' ORDER BY claim_expires_at LIMIT 1) AS q)`, queue, now.Unix())
 	if err != nil || !rows.Next() {

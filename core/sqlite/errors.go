@@ -46,6 +46,9 @@ const (
 	CodeNotADB     = C.SQLITE_NOTADB
 	CodeAuth       = C.SQLITE_AUTH
 	CodeConstraint = C.SQLITE_CONSTRAINT
+	CodeAbort      = C.SQLITE_ABORT
+	CodeTooBig     = C.SQLITE_TOOBIG
+	CodeMismatch   = C.SQLITE_MISMATCH
 
 	CodeBusySnapshot = C.SQLITE_BUSY_SNAPSHOT
 )
