@@ -94,6 +94,8 @@ func TestMain(m *testing.M) {
 		childDies(path)
 	case "migrate":
 		childMigrates(path)
+	case "stopped":
+		childStops(path)
 	case "retain":
 		childRetains(path)
 	default:

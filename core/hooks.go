@@ -73,8 +73,15 @@ func (k *hooks) call(ev HookEvent) {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
 	for _, h := range k.list {
-		h(ev)
+		h.call(ev)
 	}
+}
+
+// call keeps a panic of the application's function from what is being told: a
+// receipt that is stored has to be answered, and the writer given up.
+func (h Hook) call(ev HookEvent) {
+	defer func() { _ = recover() }()
+	h(ev)
 }
 
 // tell calls the hooks.
