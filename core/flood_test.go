@@ -87,8 +87,7 @@ func until(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// A worker in another process is woken by a commit here, well within the slow
-// polls: the notification must work.
+// A worker in another process is woken by a commit here.
 func TestWakeAcrossProcesses(t *testing.T) {
 	inbox := withEndpoint(t, core.Options{})
 	execute(t, inbox, "CREATE TABLE orders(event INTEGER)")

@@ -130,6 +130,9 @@ type poller struct {
 	moved time.Time // of the last change
 }
 
+// newWatch is a variable for the tests: where notifications can't be had.
+var newWatch = sqlite.NewWatch
+
 func (w *wake) poll() {
 	c, err := w.e.openReader()
 	if err != nil {
@@ -140,7 +143,7 @@ func (w *wake) poll() {
 	}
 	defer c.Close()
 	p := &poller{w: w, c: c, last: -1, moved: time.Now()}
-	if p.watch, err = sqlite.NewWatch(w.e.path); err == nil {
+	if p.watch, err = newWatch(w.e.path); err == nil {
 		defer p.watch.Close()
 		w.e.background("watch", p.watch.Run)
 	} else {
