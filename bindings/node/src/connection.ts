@@ -25,7 +25,7 @@ const CODED = /^(?:error during initialization: )?(?:knocker: )?([a-z_]+): (.*)$
  * Gives a connection the functions `knocker_*` and `honker_*` of docs/sql.md,
  * and makes the inbox's tables where the file has none. Loading again does
  * nothing. Throws a KnockerError: `driver_unavailable` where this SQLite can't
- * load extensions, `unsupported_platform`, `invalid_argument`.
+ * load extensions, `unsupported_platform`, `invalid_argument`, `closed`.
  */
 export function load(database: Database): void {
   mustBeDatabase(database, "load(db)");
@@ -45,7 +45,7 @@ export function load(database: Database): void {
       }
     }
   } catch (error) {
-    throw knockerError(error) ?? cantLoad(error, enableLoadExtension !== undefined);
+    throw closedError(database, error) ?? knockerError(error) ?? cantLoad(error, enableLoadExtension !== undefined);
   }
 }
 
@@ -126,11 +126,7 @@ export class Connection {
 
   /** An error of the driver as what it stands for, where it is the library's or the connection is gone. */
   #known(error: unknown): unknown {
-    const { open, isOpen } = this.database as { open?: unknown; isOpen?: unknown };
-    if (open === false || isOpen === false || /(database|connection) is not open|closed database|database has closed/i.test(String(error))) {
-      return new KnockerError("closed", "The connection that the inbox is attached to is closed.", {}, { cause: error });
-    }
-    return knockerError(error) ?? error;
+    return closedError(this.database, error) ?? knockerError(error) ?? error;
   }
 }
 
@@ -154,6 +150,13 @@ function cantLoad(error: unknown, isNode: boolean): KnockerError {
   const hint = isNode ? " Make it with new DatabaseSync(path, { allowExtension: true })." : "";
   const message = `The library can't be loaded into this connection: ${String(error)}.${hint}`;
   return new KnockerError("driver_unavailable", message, {}, { cause: error });
+}
+
+/** The KnockerError that an error stands for, where the connection is closed. */
+function closedError(database: Database, error: unknown): KnockerError | undefined {
+  const { open, isOpen } = database as { open?: unknown; isOpen?: unknown };
+  const closed = open === false || isOpen === false || /(database|connection) is not open|closed database|database has closed/i.test(String(error));
+  return closed ? new KnockerError("closed", "The connection of the application's is closed.", {}, { cause: error }) : undefined;
 }
 
 /** Bytes as every driver takes them: with memory of their own where JavaScript shares it between threads. */
