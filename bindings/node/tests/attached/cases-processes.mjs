@@ -44,15 +44,20 @@ export function processes(test, host) {
     const inbox = s.attach();
     const events = Array.from({ length: 60 }, () => receive(inbox).event_id);
     const threads = Array.from({ length: 3 }, () => new Worker(THREAD, { workerData: { path: s.path } }));
-    const counts = await Promise.all(
-      threads.map(
-        (thread) =>
-          new Promise((resolve, reject) => {
-            thread.on("message", resolve);
-            thread.on("error", reject);
-          }),
-      ),
-    );
+    const said = () =>
+      Promise.all(
+        threads.map(
+          (thread) =>
+            new Promise((resolve, reject) => {
+              thread.once("message", resolve);
+              thread.once("error", reject);
+            }),
+        ),
+      );
+    await said();
+    const counted = said();
+    for (const thread of threads) thread.postMessage("begin");
+    const counts = await counted;
     await Promise.all(threads.map((thread) => thread.terminate()));
     assert.deepEqual(s.orders(), events);
     assert.equal(counts.reduce((sum, count) => sum + count, 0), events.length);
