@@ -109,7 +109,7 @@ func hostSchema(c *sqlite.Conn) error {
 	case err != nil:
 		return fromSQLite(err)
 	case state == store.Empty:
-		return fail(CodeSchemaMissing, "the file has no inbox yet: SELECT knocker_bootstrap()")
+		return fail(CodeSchemaMissing, "the inbox's tables are not in the file: attach to it again, or SELECT knocker_bootstrap()")
 	case state == store.Foreign:
 		return foreignHere()
 	case state == store.Older:
