@@ -25,13 +25,16 @@ import (
 // the disk, is as the application has set its connections up.
 //
 // Backup, Expunge and retention in the background need [Open]: here they are
-// invalid_state. Errors: driver_unavailable, migration_needed, schema_too_new,
+// invalid_state. Errors: invalid_argument, driver_unavailable, migration_needed, schema_too_new,
 // open_options_conflict, and those of storage.
 func Attach(db *sql.DB) (*Inbox, error) { return AttachWith(db, Options{}) }
 
 // AttachWith is Attach with options of your own. BusyTimeout bounds the wait for a
 // free connection of the pool; those about opening a file play no part.
 func AttachWith(db *sql.DB, options Options) (*Inbox, error) {
+	if db == nil {
+		return nil, nothingToAttachTo("*sql.DB")
+	}
 	timeout := options.BusyTimeout
 	if timeout <= 0 {
 		timeout = 5 * time.Second
@@ -42,7 +45,14 @@ func AttachWith(db *sql.DB, options Options) (*Inbox, error) {
 // AttachConn is AttachWith for one connection. Calls run in its transaction where
 // one is open, and are undone with it. A worker runs one handler at a time.
 func AttachConn(conn *sql.Conn, options Options) (*Inbox, error) {
+	if conn == nil {
+		return nil, nothingToAttachTo("*sql.Conn")
+	}
 	return attach(single{conn}, options)
+}
+
+func nothingToAttachTo(kind string) error {
+	return &Error{Code: core.CodeInvalidArgument, Message: "the " + kind + " to attach to is nil"}
 }
 
 func attach(connections connections, options Options) (*Inbox, error) {

@@ -225,3 +225,16 @@ func TestAttachedPoolIsClosed(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What is no pool and no connection is told, where the application's own
+// mistake would otherwise end its process.
+func TestAttachedToNothing(t *testing.T) {
+	for name, attach := range map[string]func() (*knockersqlite.Inbox, error){
+		"pool":       func() (*knockersqlite.Inbox, error) { return knockersqlite.Attach(nil) },
+		"connection": func() (*knockersqlite.Inbox, error) { return knockersqlite.AttachConn(nil, knockersqlite.Options{}) },
+	} {
+		if inbox, err := attach(); inbox != nil || knockersqlite.CodeOf(err) != "invalid_argument" {
+			t.Error(name, inbox, err)
+		}
+	}
+}
