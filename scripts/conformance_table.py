@@ -3,7 +3,9 @@
 conformance/features.json lists the features. Each is shown by the scenarios
 that have it among their "features", by fixtures, or by named tests of a
 binding's own test run, which leaves its report at build/tests/<binding>.xml
-(JUnit's format) or .txt (lines "passed NAME" and "failed NAME").
+(JUnit's format) or .txt (lines "passed NAME" and "failed NAME"). Some bindings
+run their tests of attached inboxes apart, with an environment that has the
+ORMs: that run's report is at build/tests/attached/<binding>.
 """
 
 from __future__ import annotations
@@ -17,6 +19,9 @@ ROOT = Path(__file__).resolve().parent.parent
 TABLE = ROOT / "BINDINGS.md"
 FEATURES = ROOT / "conformance" / "features.json"
 REPORTS = ROOT / "build" / "tests"
+#: Those whose tests of attached inboxes are a run of their own.
+APART = ("go", "python", "node", "bun")
+
 
 class Run(NamedTuple):
     """A run of the suite."""
@@ -99,8 +104,20 @@ def not_yet(scenario: Dict[str, Any], binding: str) -> bool:
 
 
 def report(binding: str) -> Optional[Dict[str, bool]]:
-    """The tests of a binding's own run, and whether each has passed; None where there is no report."""
-    text, xml = REPORTS / f"{binding}.txt", REPORTS / f"{binding}.xml"
+    """The tests of a binding's own runs, and whether each has passed; None where one of the runs has left no report."""
+    tested: Dict[str, bool] = {}
+    for folder in (REPORTS, REPORTS / "attached") if binding in APART else (REPORTS,):
+        found = read_report(folder, binding)
+        if found is None:
+            return None
+        for name, passed in found.items():
+            tested[name] = tested.get(name, True) and passed
+    return tested
+
+
+def read_report(folder: Path, binding: str) -> Optional[Dict[str, bool]]:
+    """One report, whichever of the two formats it has; None where there is none."""
+    text, xml = folder / f"{binding}.txt", folder / f"{binding}.xml"
     if xml.exists():
         cases = ElementTree.parse(xml).getroot().iter("testcase")
         return {case.get("name", ""): not any(child.tag in ("failure", "error", "skipped") for child in case) for case in cases}

@@ -6,6 +6,7 @@ that can't be built, or that ends outside a test, counts as one failure.
 
 With KNOCKER_REPORTS=DIR in the environment the tests' names and outcomes go to
 DIR/go.txt (those of bindings/go) and DIR/core.txt, for scripts/conformance.py.
+Where none of either ran, its file is left alone.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ class Tally:
         """Leave the outcomes by name."""
         folder.mkdir(parents=True, exist_ok=True)
         names = {"pass": "passed", "fail": "failed", "skip": "skipped"}
-        lines: Dict[str, List[str]] = {"go": [], "core": []}
+        lines: Dict[str, List[str]] = defaultdict(list)
         for (package, name), outcome in self.outcome.items():
             lines["go" if "/bindings/go" in package else "core"].append(f"{names[outcome]} {name}\n")
         for binding, listed in lines.items():

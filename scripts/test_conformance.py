@@ -91,11 +91,24 @@ def test_a_skipped_test_proves_nothing(tmp_path: Path, monkeypatch: pytest.Monke
     """Nor one of which a variant failed, nor one that has not run."""
     cases = '<testcase name="good"/><testcase name="good[2]"/><testcase name="bad[1]"/><testcase name="bad[2]"><failure/></testcase>'
     (tmp_path / "go.xml").write_text(f'<testsuite>{cases}<testcase name="left"><skipped/></testcase></testsuite>')
+    (tmp_path / "attached").mkdir()
+    (tmp_path / "attached" / "go.txt").write_text("passed elsewhere\n")
     (tmp_path / "ruby.txt").write_text("passed a sentence\nfailed another\n")
     for tests, cell in ((["good"], "yes"), (["bad"], "–"), (["left"], "–"), (["none"], "–"), (["good", "left"], "part")):
         row = page_of(tmp_path, monkeypatch, {"tests": {"go": tests}}, table.Run({}, {"go": {}}, ("go",)))
         assert row.startswith(f"| **f**: x | {cell} |")
     assert table.report("ruby") == {"a sentence": True, "another": False}
+
+
+def test_the_tests_of_attached_inboxes_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their report stands beside the other; a name that has failed in either has not passed, and both must be there."""
+    (tmp_path / "attached").mkdir()
+    (tmp_path / "python.xml").write_text('<testsuite><testcase name="a"/><testcase name="b"/></testsuite>')
+    monkeypatch.setattr(table, "REPORTS", tmp_path)
+    assert table.report("python") is None
+    cases = '<testcase name="b"><failure/></testcase><testcase name="c[sqlite3]"/>'
+    (tmp_path / "attached" / "python.xml").write_text(f"<testsuite>{cases}</testsuite>")
+    assert table.report("python") == {"a": True, "b": False, "c[sqlite3]": True}
 
 
 def test_an_outdated_page_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,8 @@ $(python_attached)/setup.stamp: $(python_home)/tests/attached/requirements.lock 
 	@touch $@
 
 test-python-attached: lib $(python_attached)/setup.stamp ## test attached inboxes: sqlite3, SQLAlchemy, Django (RUN=part of a name)
-	@cd $(python_home) && $(CURDIR)/$(python_attached)/bin/python -m pytest tests/attached $(if $(RUN),-k '$(RUN)') \
-		--junitxml=$(CURDIR)/build/tests/python-attached.xml
+	@cd $(python_home) && $(CURDIR)/$(python_attached)/bin/python -m pytest tests/attached \
+		$(if $(RUN),-k '$(RUN)',--junitxml=$(CURDIR)/build/tests/attached/python.xml)
 
 extension-test: test-python-attached
 

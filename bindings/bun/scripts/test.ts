@@ -1,5 +1,5 @@
-// Runs the tests; the last line is "N passed, N failed". A run of all leaves its report in build/tests/bun.txt, by which BINDINGS.md says
-// what is proven.
+// Runs the tests; the last line is "N passed, N failed". A run of all in a folder leaves its report in build/tests, bun.txt or
+// attached/bun.txt, by which BINDINGS.md says what is proven.
 //
 //   bun scripts/test.ts [--in FOLDER] [NAME_PATTERN]
 
@@ -12,10 +12,11 @@ const child = Bun.spawn(
 );
 const output = await new Response(child.stderr).text();
 process.stderr.write(output);
-if (folder === "tests" && pattern === undefined) {
+const report = { tests: "bun.txt", attached: "attached/bun.txt" }[folder];
+if (report !== undefined && pattern === undefined) {
   const ran = [...output.matchAll(/^(?:\((pass|fail|skip)\)|([✓✗»])) (.+?)(?: \[[\d.]+ms\])?$/gm)];
   const lines = ran.map(([, word, mark, name]) => `${word === "pass" || mark === "✓" ? "passed" : "failed"} ${name}\n`);
-  await Bun.write(new URL("../../../build/tests/bun.txt", import.meta.url), lines.join(""));
+  await Bun.write(new URL(`../../../build/tests/${report}`, import.meta.url), lines.join(""));
 }
 const count = (word: string): number => Number(new RegExp(`^ *(\\d+) ${word}$`, "m").exec(output)?.[1] ?? 0);
 const failed = Math.max(count("fail") + count("errors?"), (await child.exited) === 0 ? 0 : 1);

@@ -5,8 +5,10 @@
 //   node scripts/test.mjs --only FILE
 
 import { spawn } from "node:child_process";
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+
+import { writeReport } from "./report.mjs";
 
 const home = fileURLToPath(new URL("..", import.meta.url));
 const only = process.argv[2] === "--only" ? process.argv[3] : undefined;
@@ -25,10 +27,6 @@ const child = spawn(
   { cwd: home, stdio: ["ignore", "pipe", "inherit"] },
 );
 
-// Each test's line, as the reporter "spec" writes it.
-const RAN = /^(✔|✖|﹣) (.+) \([\d.]+ms\)( # .*)?$/;
-const reports = new URL("../../../build/tests/", import.meta.url);
-
 let tail = "";
 const lines = [];
 child.stdout.on("data", (chunk) => {
@@ -40,12 +38,6 @@ child.on("close", (code) => {
   const count = (what) => Number(new RegExp(`^. ${what} (\\d+)$`, "m").exec(tail)?.[1] ?? 0);
   const failed = Math.max(count("fail") + count("cancelled"), code === 0 ? 0 : 1);
   console.log(`${count("pass")} passed, ${failed} failed`);
-  if (pattern === undefined && only === undefined) report();
+  if (pattern === undefined && only === undefined) writeReport("node.txt", Buffer.concat(lines).toString());
   process.exitCode = failed > 0 ? 1 : 0;
 });
-
-function report() {
-  const ran = Buffer.concat(lines).toString().split("\n").map((line) => RAN.exec(line)).filter(Boolean);
-  mkdirSync(reports, { recursive: true });
-  writeFileSync(new URL("node.txt", reports), ran.map(([, mark, name]) => `${mark === "✔" ? "passed" : "failed"} ${name}\n`).join(""));
-}
