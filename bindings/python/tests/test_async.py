@@ -110,6 +110,24 @@ def test_a_cancelled_areceive_leaves_the_inbox_usable(webhooks: knocker.Knocker,
     assert names == {"hold", "after"}
 
 
+def test_cancelled_callers_never_use_up_the_tickets(webhooks: knocker.Knocker, endpoint: knocker.Endpoint) -> None:
+    """Those that were stored all the same leave outcomes that nobody waits for."""
+
+    async def main() -> int:
+        calls = [asyncio.ensure_future(endpoint.areceive(body(number), HEADERS)) for number in range(4500)]
+        await asyncio.sleep(0)
+        for call in calls:
+            call.cancel()
+        ended = await asyncio.gather(*calls, return_exceptions=True)
+        assert {type(end) for end in ended} == {asyncio.CancelledError}
+        assert (await endpoint.areceive(body("after"), HEADERS)).status_code == 204
+        for _ in range(20):
+            await endpoint.areceive(body("again"), HEADERS)
+        return len(webhooks._completions._waiting)
+
+    assert asyncio.run(main()) == 0
+
+
 def test_nothing_blocks_the_loop(webhooks: knocker.Knocker, endpoint: knocker.Endpoint) -> None:
     """While another thread holds the writer, the loop goes on, and it is the loop that frees it."""
     holding, free = threading.Event(), threading.Event()

@@ -14,7 +14,7 @@ from typing import Any, Dict, Mapping, Optional, Tuple
 
 from knocker._errors import KnockerError, error_from_reply
 from knocker._library import Library
-from knocker.errors import ClosedError
+from knocker.errors import BusyError, ClosedError
 
 Waiting = Tuple[asyncio.AbstractEventLoop, "asyncio.Future[Any]"]
 
@@ -38,7 +38,7 @@ class Completions:
         future: asyncio.Future[Any] = loop.create_future()
         watch = self._watch(loop)
         try:
-            ticket = self._library.receive_start(self._db, text, body)
+            ticket = self._start(text, body)
             self._waiting[ticket] = (loop, future)
             early = self._early.pop(ticket, None)
             if early is not None:
@@ -51,6 +51,15 @@ class Completions:
                 raise
         finally:
             self._unwatch(loop, watch)
+
+    def _start(self, text: bytes, body: bytes) -> int:
+        try:
+            return self._library.receive_start(self._db, text, body)
+        except BusyError:
+            # Outcomes take up the room whose callers were cancelled too late:
+            # no loop has waited since, so none has fetched them.
+            self._poll()
+            return self._library.receive_start(self._db, text, body)
 
     def fail_all(self) -> None:
         """Tell everybody who still waits that the inbox is closed."""
