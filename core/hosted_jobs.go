@@ -91,9 +91,11 @@ func (h *Hosted) SweepExpired(name string) (swept int64, err error) {
 	return swept, err
 }
 
-// jobDied marks the event that has the job.
+// jobDied marks the event that has the job. The payload says which it is, for
+// no index leads from a job to its event.
 func jobDied(c *sqlite.Conn, job int64, message string) error {
-	_, err := c.Exec("UPDATE main.knocker_events SET status = 'dead', job_id = NULL, last_error = coalesce(?, last_error) WHERE job_id = ? AND status NOT IN ('handled', 'ignored')",
+	_, err := c.Exec(`UPDATE main.knocker_events SET status = 'dead', job_id = NULL, last_error = coalesce(?1, last_error)
+		WHERE id = (SELECT `+jobsEvent+` FROM main._honker_live WHERE id = ?2) AND job_id = ?2 AND status NOT IN ('handled', 'ignored', 'dead')`,
 		orNull(message), job)
 	return err
 }

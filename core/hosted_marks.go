@@ -7,10 +7,12 @@ func (h *Hosted) MarkProcessing(event, attempt int64) error {
 	return h.mark(event, "UPDATE main.knocker_events SET status = 'processing', attempt_count = ? WHERE id = ?", "mark_processing", attempt, event)
 }
 
-// MarkDone says how the work on an event has ended well: handled or ignored.
+// MarkDone says how the work on an event has ended well: handled or ignored. The
+// event keeps its job, which the caller acknowledges: until then whoever runs
+// the event again, or prunes it, has to find the job.
 func (h *Hosted) MarkDone(event int64, status string, milliseconds int64) error {
 	return h.e.hosted(func(c *sqlite.Conn) error {
-		err := change(c, event, "UPDATE main.knocker_events SET status = ?, handled_at = ?, last_error = NULL, job_id = NULL WHERE id = ?", "mark_"+status,
+		err := change(c, event, "UPDATE main.knocker_events SET status = ?, handled_at = ?, last_error = NULL WHERE id = ?", "mark_"+status,
 			status, h.e.now().Unix(), event)
 		if err == nil {
 			err = h.attempt(c, event, status, "", milliseconds)
@@ -26,8 +28,8 @@ func (h *Hosted) MarkFailed(event, attempt int64, message string, terminal bool,
 		status = StatusDead
 	}
 	return h.e.hosted(func(c *sqlite.Conn) error {
-		err := change(c, event, "UPDATE main.knocker_events SET status = ?, attempt_count = ?, last_error = ?, job_id = CASE ? WHEN 'dead' THEN NULL ELSE job_id END WHERE id = ?", "mark_failed",
-			status, attempt, orNull(message), status, event)
+		err := change(c, event, "UPDATE main.knocker_events SET status = ?, attempt_count = ?, last_error = ? WHERE id = ?", "mark_failed",
+			status, attempt, orNull(message), event)
 		if err == nil {
 			err = h.attempt(c, event, status, message, milliseconds)
 		}

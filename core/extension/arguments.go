@@ -3,6 +3,7 @@ package extension
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"math"
 	"strings"
 
@@ -184,8 +185,20 @@ func (a *Arguments) fields(name string, into any) {
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(into); err != nil {
-		a.refuse(name, "valid: "+strings.TrimPrefix(err.Error(), "json: "))
+		a.refuse(name, "valid: "+whyNot(err))
 	}
+}
+
+// whyNot says what is wrong with JSON, without the names of the program's types.
+func whyNot(err error) string {
+	var wrong *json.UnmarshalTypeError
+	switch {
+	case !errors.As(err, &wrong):
+		return strings.TrimPrefix(err.Error(), "json: ")
+	case wrong.Field == "":
+		return wrong.Value + " is the wrong kind of value"
+	}
+	return wrong.Value + " is the wrong kind of value for " + wrong.Field[strings.LastIndexByte(wrong.Field, '.')+1:]
 }
 
 // texts is a JSON array of texts; NULL and the empty text are nil.

@@ -53,6 +53,9 @@ func TestWrongArguments(t *testing.T) {
 		{"SELECT knocker_list_events('[]')", "argument 1, filter_json"},
 		{`SELECT knocker_list_events('{"statuss":"dead"}')`, "statuss"},
 		{`SELECT knocker_list_deliveries('{"limit":"x"}')`, "limit"},
+		{`SELECT knocker_list_events('{"limit":0}')`, "1 to 1000"},
+		{`SELECT knocker_list_deliveries('{"limit":-1}')`, "1 to 1000"},
+		{`SELECT knocker_list_events('{"event_id":["x"]}')`, "string is the wrong kind of value"},
 		{"SELECT honker_enqueue(NULL, '{}', NULL, NULL, 0, 3, NULL)", "argument 1, queue"},
 		{"SELECT honker_enqueue('q', NULL, NULL, NULL, 0, 3, NULL)", "argument 2, payload"},
 		{"SELECT honker_enqueue('q', '{}', 'now', NULL, 0, 3, NULL)", "argument 3, run_at"},
@@ -76,6 +79,8 @@ func TestWrongArguments(t *testing.T) {
 	} {
 		if text := h.refused("invalid_argument", c.sql); !strings.Contains(text, c.says) {
 			t.Errorf("%s: %q does not say %q", c.sql, text, c.says)
+		} else if strings.Contains(text, "Go value") {
+			t.Errorf("%s: %q speaks of the program's types", c.sql, text)
 		}
 	}
 	h.want(before, "SELECT total_changes()")

@@ -65,6 +65,47 @@ func TestJobsOfEvents(t *testing.T) {
 	h.want("dead", "SELECT status FROM knocker_events")
 }
 
+// An event that is done, and whose job nobody has removed yet, still knows it:
+// whoever runs or prunes the event removes the job, and no second one is left.
+func TestJobOfMarkedEvent(t *testing.T) {
+	for _, c := range []struct{ mark, then string }{
+		{"SELECT knocker_mark_handled(?, 5)", "SELECT knocker_replay(?, 'other', NULL)"},
+		{"SELECT knocker_mark_ignored(?, 5)", "SELECT knocker_replay(?, 'other', NULL)"},
+		{"SELECT knocker_mark_failed(?, 1, 'no', 1, 5)", "SELECT knocker_replay(?, 'other', NULL)"},
+		{"SELECT knocker_mark_failed(?, 1, 'no', 1, 5)", "SELECT knocker_requeue(?, 'other', NULL)"},
+	} {
+		h := newHost(t)
+		event := h.receive("a")
+		job := h.claim()
+		h.want(1, c.mark, event)
+		h.want(1, c.then, event)
+		h.want("other", "SELECT group_concat(queue) FROM _honker_live")
+		h.want(0, "SELECT honker_ack(?, 'w')", job)
+	}
+	h := newHost(t)
+	event := h.receive("a")
+	h.claim()
+	h.one("SELECT knocker_mark_handled(?, 5)", event)
+	h.want(`{"events_pruned":1,"attempts_pruned":1,"deliveries_pruned":1,"live_jobs_pruned":1}`, "SELECT knocker_prune_events(NULL, 9999999999, 10, NULL)")
+	h.want(0, "SELECT count(*) FROM _honker_live")
+}
+
+// Failing a job looks for its event by the event's id: it does not read through
+// all events. A job that another event remembers, or whose payload is no event's,
+// is none of theirs.
+func TestFailFindsTheEvent(t *testing.T) {
+	h := newHost(t)
+	event, other := h.receive("a"), h.receive("b")
+	job := h.claim()
+	h.exec("UPDATE knocker_events SET job_id = ? WHERE id = ?", job, other)
+	h.want(1, "SELECT honker_fail(?, 'w', 'no')", job)
+	h.want("dead", "SELECT status FROM knocker_events WHERE id = ?", event)
+	h.want("received", "SELECT status FROM knocker_events WHERE id = ?", other)
+	h.one("SELECT honker_enqueue('mine', 'no json', NULL, NULL, 0, 3, NULL)")
+	h.one("SELECT honker_claim_batch('mine', 'w', 1, 60)")
+	h.want(1, "SELECT honker_fail((SELECT id FROM _honker_live WHERE queue = 'mine'), 'w', 'no')")
+}
+
 // Events that were ignored meanwhile are drained by the next claim.
 func TestClaimDrains(t *testing.T) {
 	h := newHost(t)

@@ -60,7 +60,7 @@ type common struct {
 	ProviderDeliveryID string       `json:"provider_delivery_id"`
 	Since              int64        `json:"since"`
 	Until              int64        `json:"until"`
-	Limit              int          `json:"limit"`
+	Limit              *int         `json:"limit"`
 	Cursor             string       `json:"cursor"`
 	Bodies             bool         `json:"bodies"`
 }
@@ -79,6 +79,18 @@ type deliveryFilter struct {
 	Kind           string       `json:"kind"`
 	Reason         list[string] `json:"reason"`
 	SignatureValid *bool        `json:"signature_valid"`
+}
+
+// filter reads a filter and answers its limit; 0 is the default one.
+func (a *Arguments) filter(into any, c *common) int {
+	a.fields("filter_json", into)
+	if c.Limit == nil {
+		return 0
+	}
+	if *c.Limit < 1 || *c.Limit > 1000 {
+		a.refuse("filter_json", "valid: its limit is 1 to 1000")
+	}
+	return *c.Limit
 }
 
 // list is a list, or one value of it.
@@ -101,23 +113,23 @@ func (l *list[T]) UnmarshalJSON(text []byte) error {
 
 func listEvents(a *Arguments) Call {
 	var f eventFilter
-	a.fields("filter_json", &f)
+	limit := a.filter(&f, &f.common)
 	return a.shown(func(ctx context.Context, i *core.Inbox) (any, error) {
 		list, cursor, err := i.ListEvents(ctx, core.EventFilter{Endpoints: f.Endpoint, Statuses: f.Status, EventType: f.EventType, DedupeKey: f.DedupeKey,
 			ProviderEventID: f.ProviderEventID, ProviderDeliveryID: f.ProviderDeliveryID, EventIDs: f.EventID, ErrorCode: f.ErrorCode, Stuck: f.Stuck,
-			Since: f.Since, Until: f.Until, Limit: f.Limit, Cursor: f.Cursor, Bodies: f.Bodies})
+			Since: f.Since, Until: f.Until, Limit: limit, Cursor: f.Cursor, Bodies: f.Bodies})
 		return page{Events: records(list, EventRecord, f.Bodies), Cursor: orNull(cursor)}, err
 	})
 }
 
 func listDeliveries(a *Arguments) Call {
 	var f deliveryFilter
-	a.fields("filter_json", &f)
+	limit := a.filter(&f, &f.common)
 	return a.shown(func(ctx context.Context, i *core.Inbox) (any, error) {
 		list, cursor, err := i.ListDeliveries(ctx, core.DeliveryFilter{Endpoints: f.Endpoint, EventIDs: f.EventID, DeliveryIDs: f.DeliveryID,
 			EventType: f.EventType, DedupeKey: f.DedupeKey, ProviderEventID: f.ProviderEventID, ProviderDeliveryID: f.ProviderDeliveryID,
 			Orphaned: f.Orphaned, Kind: f.Kind, Reasons: f.Reason, SignatureValid: f.SignatureValid, Since: f.Since, Until: f.Until,
-			Limit: f.Limit, Cursor: f.Cursor, Bodies: f.Bodies})
+			Limit: limit, Cursor: f.Cursor, Bodies: f.Bodies})
 		return page{Deliveries: records(list, DeliveryRecord, f.Bodies), Cursor: orNull(cursor)}, err
 	})
 }
