@@ -395,5 +395,7 @@ func TestTablesThatAreNotThere(t *testing.T) {
 	h.run("CREATE TABLE newer (x)")
 	h.run("UPDATE knocker_meta SET value = 99 WHERE key IN ('schema_version', 'compatible_from')")
 	h.refused("schema_too_new", "receive", shopRequest)
+	h.refused("schema_too_new", "stats", "{}")
+	h.refused("schema_too_new", "list_events", "{}")
 	h.call("attach", `{}`)
 }

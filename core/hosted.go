@@ -90,9 +90,14 @@ func insideWrite() *Error {
 	return fail(CodeInvalidArgument, "the function can't run inside a statement that writes: call it alone, as the only expression of a SELECT")
 }
 
-// readHost runs f on the host's connection. Where it fails, the likely reason is
-// asked for only then.
+// readHost runs f on the host's connection. A file that is too new might be read
+// wrongly, so that is asked before; why else it fails, only then.
 func (e *engine) readHost(f func(c *sqlite.Conn) error) error {
+	if e.hostFile != nil {
+		if err := e.hostTables(e.host, !e.host.InTransaction()); err != nil {
+			return err
+		}
+	}
 	err := f(e.host)
 	if sqlite.CodeOf(err) == sqlite.CodeError {
 		if why := hostSchema(e.host); why != nil {
