@@ -397,5 +397,7 @@ func TestTablesThatAreNotThere(t *testing.T) {
 	h.refused("schema_too_new", "receive", shopRequest)
 	h.refused("schema_too_new", "stats", "{}")
 	h.refused("schema_too_new", "list_events", "{}")
-	h.call("attach", `{}`)
+	if reply := h.call("attach", `{}`); reply["schema_version"] != 99.0 {
+		t.Errorf("%v", reply)
+	}
 }

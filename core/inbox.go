@@ -57,10 +57,15 @@ func (i *Inbox) Path() string { return i.e.path }
 
 // SchemaVersion is the version of the file's tables; 0 when it can't be read.
 func (i *Inbox) SchemaVersion() (version int) {
-	_ = i.e.read(func(c *sqlite.Conn) (err error) {
+	inspect := func(c *sqlite.Conn) (err error) {
 		_, version, err = store.Inspect(c)
 		return err
-	})
+	}
+	if i.e.host != nil {
+		_ = inspect(i.e.host) // also of a file that is too new to be read
+	} else {
+		_ = i.e.read(inspect)
+	}
 	return version
 }
 
