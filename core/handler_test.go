@@ -140,8 +140,6 @@ func TestCommitThatFailsCountsAsFailure(t *testing.T) {
 	receive(t, inbox, "b")
 }
 
-// One thread never waits for itself: a synchronous call of the loop whose
-// handler holds the transaction fails at once; other callers wait.
 // A loop's own synchronous receive must not be refused because of a handler of
 // the loop that never used its transaction: its end needs nothing of the loop.
 func TestReceiveBesideEndingHandlers(t *testing.T) {
@@ -164,6 +162,8 @@ func TestReceiveBesideEndingHandlers(t *testing.T) {
 	}
 }
 
+// One thread never waits for itself: a synchronous call of the loop whose
+// handler holds the transaction fails at once; other callers wait.
 func TestWouldDeadlock(t *testing.T) {
 	inbox := withEndpoint(t, core.Options{})
 	receive(t, inbox, "a")
