@@ -15,6 +15,7 @@ Gem::Specification.new do |spec|
                     "changelog_uri" => "https://github.com/knocker-dev/knocker/blob/main/CHANGELOG.md",
                     "rubygems_mfa_required" => "true" }
   # A gem for a platform carries the library, as lib/knocker_sqlite/libknocker.so.
+  spec.platform = Gem::Platform.local unless Dir.glob("lib/knocker_sqlite/libknocker.*", base: __dir__).empty?
   spec.files = Dir.chdir(__dir__) { Dir["lib/**/*.{rb,so,dylib,dll}", "sig/*.rbs", "README.md", ".yardopts"] }
   spec.required_ruby_version = ">= 3.0"
   spec.add_dependency "ffi", "~> 1.15"
