@@ -7,7 +7,7 @@
  * which Elixir writes and reads; here is no rule about webhooks.
  */
 #include <erl_nif.h>
-#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,6 +26,14 @@ struct handle {
 struct watch {
     int descriptor;
     ErlNifMonitor owner;
+};
+
+/* The module's private data: the file of the library that this VM has loaded,
+ * empty before that. A later version of this NIF takes it over (hot upgrade)
+ * and must use the same library: the handles belong to it, and a process can't
+ * have two. So the layout of this never changes. */
+struct kept {
+    char path[4096];
 };
 
 static ErlNifResourceType *handle_type;
@@ -68,7 +76,7 @@ static void watch_down(ErlNifEnv *env, void *object, ErlNifPid *pid, ErlNifMonit
 static int get_handle(ErlNifEnv *env, ERL_NIF_TERM term, uint64_t *number)
 {
     struct handle *handle;
-    if (!enif_get_resource(env, term, handle_type, (void **)&handle))
+    if (library_get() == NULL || !enif_get_resource(env, term, handle_type, (void **)&handle))
         return 0;
     *number = handle->number;
     return 1;
@@ -124,6 +132,13 @@ static ERL_NIF_TERM reply_with_handle(ErlNifEnv *env, char *reply, const char *k
 
 /* Functions */
 
+/* The first path stays: later loads change nothing. */
+static void kept_path(struct kept *kept, const char *path)
+{
+    if (kept->path[0] == '\0')
+        snprintf(kept->path, sizeof kept->path, "%s", path);
+}
+
 static ERL_NIF_TERM load_library(ErlNifEnv *env, int argc, const ERL_NIF_TERM argv[])
 {
     ErlNifBinary path;
@@ -138,6 +153,8 @@ static ERL_NIF_TERM load_library(ErlNifEnv *env, int argc, const ERL_NIF_TERM ar
     error[0] = '\0';
     enif_mutex_lock(load_lock);
     status = library_load(text, error, sizeof error);
+    if (status == 0)
+        kept_path(enif_priv_data(env), text);
     enif_mutex_unlock(load_lock);
     if (status == 0)
         return atom_ok;
@@ -403,16 +420,23 @@ static int open_types(ErlNifEnv *env)
 
 static int load(ErlNifEnv *env, void **data, ERL_NIF_TERM info)
 {
-    (void)data;
     (void)info;
+    *data = enif_alloc(sizeof(struct kept));
+    if (*data == NULL)
+        return 1;
+    ((struct kept *)*data)->path[0] = '\0';
     return open_types(env);
 }
 
 static int upgrade(ErlNifEnv *env, void **data, void **old_data, ERL_NIF_TERM info)
 {
-    (void)data;
-    (void)old_data;
+    const struct kept *kept = *old_data;
+    char error[1024];
+
     (void)info;
+    if (kept == NULL || (kept->path[0] != '\0' && library_load(kept->path, error, sizeof error) != 0))
+        return 1;
+    *data = *old_data;
     return open_types(env);
 }
 

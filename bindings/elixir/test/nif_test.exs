@@ -79,6 +79,46 @@ defmodule KnockerSqlite.NifTest do
     assert output == "false\ntrue\n"
   end
 
+  # As a release does it: the next version's folder takes the place of this one's while all goes on.
+  test "a hot upgrade to another file of the NIF takes over what is open, and a purge of the old one harms nothing" do
+    folder = Path.join(temporary_folder(), "knocker_sqlite-9.0.0")
+    File.mkdir_p!(Path.join(folder, "priv"))
+    File.cp_r!(Application.app_dir(:knocker_sqlite, "ebin"), Path.join(folder, "ebin"))
+    nif = "priv/knocker_nif.so"
+    File.cp!(Application.app_dir(:knocker_sqlite, nif), Path.join(folder, nif))
+
+    {output, status} =
+      program(~s"""
+      alias KnockerSqlite.{Native, Tx}
+      inbox = KnockerSqlite.open!("#{temporary_folder()}/a.db")
+      KnockerSqlite.add_endpoint!(inbox, name: "e")
+      main = self()
+
+      KnockerSqlite.register_handler(inbox, "e", fn _, tx ->
+        Tx.execute!(tx, "CREATE TABLE IF NOT EXISTS t(a)")
+        send(main, {:begun, self()})
+        receive do: (:go -> Tx.execute!(tx, "INSERT INTO t VALUES (1)"))
+      end)
+
+      {:ok, _} = KnockerSqlite.start_worker(inbox)
+      KnockerSqlite.ingest!(inbox, endpoint: "e", body: "")
+      handler = receive do: ({:begun, pid} -> pid)
+      true = :code.replace_path(:knocker_sqlite, ~c"#{folder}/ebin")
+      {:module, Native} = :code.load_file(Native)
+      true = File.read!("/proc/self/maps") =~ "#{folder}/#{nif}"
+      send(handler, :go)
+      ended = fn ended -> if KnockerSqlite.stats!(inbox)["events"] != %{"handled" => 1}, do: ended.(ended) end
+      ended.(ended)
+      :code.purge(Native)
+      KnockerSqlite.ingest!(inbox, endpoint: "e", body: "")
+      send((receive do: ({:begun, pid} -> pid)), :go)
+      :ok = KnockerSqlite.close(inbox)
+      IO.puts("closed")
+      """)
+
+    assert {status, output =~ "closed\n"} == {0, true}, output
+  end
+
   test "deeply nested SQL runs on a dirty scheduler's stack" do
     inbox = temporary_inbox()
     KnockerSqlite.add_endpoint!(inbox, name: "e")

@@ -13,13 +13,20 @@ defmodule KnockerSqlite.Native do
     path = :filename.join(priv_dir(), ~c"knocker_nif")
 
     case :erlang.load_nif(path, 0) do
-      :ok -> :persistent_term.erase(@failure)
-      {:error, {reason, text}} -> :persistent_term.put(@failure, "#{reason}: #{text}")
-    end
+      :ok ->
+        :persistent_term.erase(@failure)
+        :ok
 
-    # A module that fails to load would be an undefined function to callers;
-    # they get an error with a code instead.
-    :ok
+      # A hot upgrade that can't take over what is open: the version that runs stays.
+      {:error, {:upgrade, _} = reason} ->
+        reason
+
+      # A module that fails to load would be an undefined function to callers;
+      # they get an error with a code instead.
+      {:error, {reason, text}} ->
+        :persistent_term.put(@failure, "#{reason}: #{text}")
+        :ok
+    end
   end
 
   @doc false
