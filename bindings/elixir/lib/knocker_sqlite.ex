@@ -108,7 +108,8 @@ defmodule KnockerSqlite do
   """
   @spec open(Path.t(), keyword()) :: {:ok, t()} | {:error, Error.t()}
   def open(path, options \\ []) do
-    with {:ok, _} <- Application.ensure_all_started(:knocker_sqlite),
+    with :ok <- keyword(options),
+         {:ok, _} <- Application.ensure_all_started(:knocker_sqlite),
          options = Keyword.merge(options, path: path, opened: true),
          child = %{id: __MODULE__, start: {__MODULE__, :start_link, [options]}, restart: :temporary, type: :supervisor},
          {:ok, supervisor} <- DynamicSupervisor.start_child(KnockerSqlite.Inboxes, child) do
@@ -121,6 +122,9 @@ defmodule KnockerSqlite do
   @doc "As `open/2`, but returns the inbox or raises `KnockerSqlite.Error`."
   @spec open!(Path.t(), keyword()) :: t()
   def open!(path, options \\ []), do: path |> open(options) |> Error.unwrap!()
+
+  defp keyword(options),
+    do: if(Keyword.keyword?(options), do: :ok, else: Arguments.refuse("a keyword list of options", options))
 
   # A supervisor wraps what its child could not start with.
   defp start_error(%Error{} = error), do: error
@@ -379,7 +383,9 @@ defmodule KnockerSqlite do
   """
   @spec stop(inbox(), non_neg_integer() | nil) :: {:ok, reply()} | {:error, Error.t()}
   def stop(inbox, deadline_ms \\ nil) do
-    with {:ok, inbox} <- Registry.find(inbox), :ok <- own_processes(inbox) do
+    with {:ok, inbox} <- Registry.find(inbox),
+         :ok <- own_processes(inbox),
+         :ok <- Worker.deadline(deadline_ms) do
       reports =
         for worker <- KnockerSqlite.Supervisor.workers(inbox),
             {:ok, report} <- [Worker.stop(worker, deadline_ms)],
@@ -419,7 +425,9 @@ defmodule KnockerSqlite do
 
   @doc "The same as `start_retention/2` with this `policy`: the library removes what is too old from now on."
   @spec run_retention(inbox(), fields()) :: {:ok, reply()} | {:error, Error.t()}
-  def run_retention(inbox, policy \\ []), do: start_retention(inbox, policy: Map.new(policy))
+  def run_retention(inbox, policy \\ []) do
+    with {:ok, policy} <- Arguments.named(policy), do: start_retention(inbox, policy: policy)
+  end
 
   @doc "As `run_retention/2`, but raises `KnockerSqlite.Error`."
   @spec run_retention!(inbox(), fields()) :: reply()

@@ -50,6 +50,28 @@ defmodule KnockerSqlite.NifTest do
   defp closed_or_nothing({:ok, %{"given_back" => 0}}), do: {:error, Error.new(:closed)}
   defp closed_or_nothing(other), do: other
 
+  test "options that are none are an error with a code, and leave what runs alone" do
+    inbox = temporary_inbox()
+    path = Path.join(temporary_folder(), "a.db")
+    {:ok, worker} = KnockerSqlite.start_worker(inbox)
+
+    for call <- [
+          fn -> KnockerSqlite.open(path, %{}) end,
+          fn -> KnockerSqlite.open(path, name: "text") end,
+          fn -> KnockerSqlite.open(path, worker: true) end,
+          fn -> KnockerSqlite.open(path, endpoints: [a: 5]) end,
+          fn -> KnockerSqlite.start_worker(inbox, 5) end,
+          fn -> KnockerSqlite.run_retention(inbox, 5) end,
+          fn -> KnockerSqlite.stop(inbox, "soon") end,
+          fn -> KnockerSqlite.stop(inbox, 1.5) end
+        ] do
+      assert {:error, %Error{code: :invalid_argument}} = call.()
+    end
+
+    assert_raise Error, fn -> inbox |> KnockerSqlite.stream_events(5) |> Enum.to_list() end
+    assert Process.alive?(worker)
+  end
+
   test "a library that can't be loaded is an error, and the VM goes on" do
     {output, 0} =
       program(~s"""

@@ -13,7 +13,7 @@ defmodule KnockerSqlite.SamplesTest do
     %{database: Path.join(temporary_folder(), "app.db")}
   end
 
-  # As their first lines say, with what is compiled already.
+  # As their first lines say, with what is compiled already, which is this environment's.
   defp arguments(sample, more), do: ["run", "--no-compile", "--no-deps-check"] ++ more ++ [Path.join("samples", sample)]
 
   # A program that runs until it is told to stop; its output comes as messages.
@@ -27,6 +27,7 @@ defmodule KnockerSqlite.SamplesTest do
         cd: @package,
         args: arguments(sample, ["--no-halt"]),
         env: [
+          {~c"MIX_ENV", ~c"test"},
           {~c"DATABASE", String.to_charlist(database)},
           {~c"STRIPE_WEBHOOK_SECRET", ~c"#{@secret}"},
           {~c"PORT", ~c"0"}
@@ -48,7 +49,12 @@ defmodule KnockerSqlite.SamplesTest do
   end
 
   defp operator(database, more \\ []),
-    do: System.cmd("mix", arguments("operator.exs", []) ++ [database | more], stderr_to_stdout: true, cd: @package)
+    do:
+      System.cmd("mix", arguments("operator.exs", []) ++ [database | more],
+        stderr_to_stdout: true,
+        cd: @package,
+        env: [{"MIX_ENV", "test"}]
+      )
 
   defp post(port, body, signed) do
     headers = for {name, value} <- signed["headers"], do: {String.to_charlist(name), String.to_charlist(value)}

@@ -7,7 +7,7 @@ defmodule KnockerSqlite.Inbox do
 
   use GenServer
 
-  alias KnockerSqlite.{Error, JSON, Library, Native, Registry, Setup}
+  alias KnockerSqlite.{Arguments, Error, JSON, Library, Native, Registry, Setup}
 
   # How many receives are started by one call of the NIF.
   @batch 64
@@ -16,13 +16,14 @@ defmodule KnockerSqlite.Inbox do
   def start_link(options) do
     case options[:name] do
       nil -> GenServer.start_link(__MODULE__, {options, self()})
-      name -> GenServer.start_link(__MODULE__, {options, self()}, name: server_name(name))
+      name -> with {:ok, name} <- server_name(name), do: GenServer.start_link(__MODULE__, {options, self()}, name: name)
     end
   end
 
-  defp server_name(name) when is_atom(name), do: name
-  defp server_name({:global, _} = name), do: name
-  defp server_name({:via, _, _} = name), do: name
+  defp server_name(name) when is_atom(name), do: {:ok, name}
+  defp server_name({:global, _} = name), do: {:ok, name}
+  defp server_name({:via, module, _} = name) when is_atom(module), do: {:ok, name}
+  defp server_name(other), do: Arguments.refuse("a name: an atom, {:global, term} or {:via, module, term}", other)
 
   @doc "Takes in one request and waits until it is on disk. The wait is bounded by the core."
   @spec receive(KnockerSqlite.t(), map(), binary()) :: {:ok, map()} | {:error, Error.t()}

@@ -47,7 +47,11 @@ defmodule KnockerSqlite.Setup do
 
   defp each(other, _), do: Arguments.refuse("a list", other)
 
-  defp add_endpoint(inbox, {name, options}), do: add_endpoint(inbox, Enum.into(options, %{name: to_string(name)}))
+  defp add_endpoint(inbox, {name, options}) when is_list(options) or is_map(options) do
+    with {:ok, given} <- Arguments.named(options, ["secrets"]),
+         do: add_endpoint(inbox, Map.put(given, "name", Arguments.value(name)))
+  end
+
   defp add_endpoint(inbox, name) when is_binary(name), do: add_endpoint(inbox, %{name: name})
 
   defp add_endpoint(inbox, given) do

@@ -2,22 +2,23 @@ defmodule KnockerSqlite.Streams do
   @moduledoc false
   # Lists of all pages: each page is read when its first item is asked for.
 
-  alias KnockerSqlite.Error
+  alias KnockerSqlite.{Arguments, Error}
 
   @doc "A stream over the items of all pages. Raises `KnockerSqlite.Error` while it is read."
   @spec pages(String.t(), (map() -> {:ok, map()} | {:error, Error.t()}), map() | keyword()) :: Enumerable.t()
   def pages(items, list, options) do
-    options = Map.new(options, fn {name, value} -> {to_string(name), value} end)
-
     Stream.resource(
-      fn -> {:page, options["cursor"]} end,
+      fn ->
+        options = options |> Arguments.named() |> Error.unwrap!()
+        {:page, options, options["cursor"]}
+      end,
       fn
         :over ->
           {:halt, :over}
 
-        {:page, cursor} ->
+        {:page, options, cursor} ->
           page = options |> Map.put("cursor", cursor) |> list.() |> Error.unwrap!()
-          {page[items], if(page["cursor"], do: {:page, page["cursor"]}, else: :over)}
+          {page[items], if(page["cursor"], do: {:page, options, page["cursor"]}, else: :over)}
       end,
       fn _ -> :ok end
     )

@@ -8,11 +8,13 @@ defmodule KnockerSqlite.Worker do
 
   use GenServer
 
-  alias KnockerSqlite.{Claimer, Error, Library, Registry, Slot, Telemetry}
+  alias KnockerSqlite.{Arguments, Claimer, Error, Library, Registry, Slot, Telemetry}
 
   # What a supervisor waits beyond the worker's own deadline.
   @margin_ms 5_000
   @default_stop_timeout_s 30
+  # The longest wait that a VM has.
+  @longest_ms 0xFFFFFFFF
 
   @spec child_spec({term(), keyword()}) :: Supervisor.child_spec()
   def child_spec({inbox, options}) do
@@ -43,10 +45,19 @@ defmodule KnockerSqlite.Worker do
     end
   end
 
+  @doc "Whether stop/2 takes this deadline."
+  @spec deadline(term()) :: :ok | {:error, Error.t()}
+  def deadline(deadline_ms) when deadline_ms == nil or deadline_ms in 0..@longest_ms, do: :ok
+  def deadline(other), do: Arguments.refuse("deadline_ms of 0 to #{@longest_ms} whole milliseconds", other)
+
+  # What is none is refused when the worker starts.
   defp stop_timeout_ms(options) do
-    case options[:stop_timeout_s] do
-      seconds when is_number(seconds) and seconds >= 0 -> round(seconds * 1000)
-      _ -> @default_stop_timeout_s * 1000
+    case Arguments.named(options) do
+      {:ok, %{"stop_timeout_s" => seconds}} when is_number(seconds) and seconds >= 0 ->
+        round(min(seconds * 1000, @longest_ms - @margin_ms))
+
+      _ ->
+        @default_stop_timeout_s * 1000
     end
   end
 
@@ -55,7 +66,7 @@ defmodule KnockerSqlite.Worker do
     Process.flag(:trap_exit, true)
 
     with {:ok, inbox} <- Registry.find(inbox),
-         {:ok, given} <- KnockerSqlite.Arguments.named(options),
+         {:ok, given} <- Arguments.named(options),
          {:ok, handle, reply} <- Library.worker_open(inbox.handle, Map.new(given, &plain/1)) do
       state = %{
         inbox: inbox,
@@ -80,7 +91,7 @@ defmodule KnockerSqlite.Worker do
     end
   end
 
-  defp plain({name, value}), do: {name, KnockerSqlite.Arguments.value(value)}
+  defp plain({name, value}), do: {name, Arguments.value(value)}
 
   defp add_slot(state), do: %{state | slots: MapSet.put(state.slots, Slot.start_link(state.handle, state.id))}
 
