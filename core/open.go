@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/knocker-dev/knocker/core/sqlite"
@@ -17,6 +18,10 @@ import (
 func resolve(path string) (string, error) {
 	if path == "" || path == ":memory:" {
 		return "", fail(CodeInvalidArgument, "path must name a file: the inbox has to outlive the process")
+	}
+	if strings.ContainsRune(path, 0) {
+		// SQLite would end the name there, and open another file.
+		return "", fail(CodeInvalidArgument, "path must have no NUL byte")
 	}
 	full, err := filepath.Abs(path)
 	if err == nil {

@@ -63,7 +63,7 @@ func TestOpenErrors(t *testing.T) {
 	}
 	foreign := filepath.Join(dir, "old.db")
 	shell(t, foreign, "CREATE TABLE knocker_events(id INTEGER PRIMARY KEY)")
-	for path, want := range map[string]core.Code{"": core.CodeInvalidArgument, ":memory:": core.CodeInvalidArgument, dir: core.CodeCannotOpen,
+	for path, want := range map[string]core.Code{"": core.CodeInvalidArgument, ":memory:": core.CodeInvalidArgument, filepath.Join(dir, "a.db\x00b"): core.CodeInvalidArgument, dir: core.CodeCannotOpen,
 		filepath.Join(dir, "none", "a.db"): core.CodeCannotOpen, text: core.CodeNotADatabase, foreign: core.CodeMigrationNeeded} {
 		_, err := core.Open(path, core.Options{})
 		if core.CodeOf(err) != want {
