@@ -2,6 +2,7 @@ defmodule KnockerSqlite.HandlersTest do
   use ExUnit.Case, async: true
 
   import KnockerSqlite.Testing
+  import KnockerSqlite.Waiting
   alias KnockerSqlite.{Error, Tx}
 
   setup do
@@ -222,6 +223,29 @@ defmodule KnockerSqlite.HandlersTest do
     assert status in ["failed", "lost"]
     assert event["status"] == "failed"
     assert rows(inbox, "SELECT count(*) FROM sqlite_master WHERE name = 't'") == [[0]]
+  end
+
+  test "a handler whose lease was lost is ended, and another worker's run counts" do
+    now = System.os_time(:second)
+    inbox = temporary_inbox(clock: [now_s: now])
+    KnockerSqlite.add_endpoint!(inbox, name: "shop")
+    test = self()
+
+    KnockerSqlite.register_handler(inbox, "shop", fn _, tx ->
+      send(test, {:handler, self()})
+      receive do: (:go -> Tx.execute!(tx, "CREATE TABLE t(a)"))
+    end)
+
+    KnockerSqlite.ingest!(inbox, endpoint: "shop", body: "")
+    for _ <- 1..2, do: {:ok, _} = KnockerSqlite.start_worker(inbox, lease_s: 5)
+    assert_receive {:handler, first}, 5_000
+    monitor = Process.monitor(first)
+    KnockerSqlite.set_clock!(inbox, now + 100)
+    assert_receive {:handler, second}, 5_000
+    assert_receive {:DOWN, ^monitor, _, _, :killed}, 5_000
+    send(second, :go)
+    assert wait_until(fn -> KnockerSqlite.stats!(inbox)["events"] == %{"handled" => 1} end)
+    assert KnockerSqlite.stats!(inbox)["process"]["leases_lost"] == 1
   end
 
   test "handlers are found by type, by prefix, and taken away again", %{inbox: inbox} do
