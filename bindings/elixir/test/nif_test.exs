@@ -199,6 +199,23 @@ defmodule KnockerSqlite.NifTest do
     assert {:error, %Error{code: :open_options_conflict}} = KnockerSqlite.open(path, queue_name: "two")
   end
 
+  test "a crash of this package's own processes closes no inbox, and dead ones are forgotten all the same" do
+    inbox = temporary_inbox(name: :outliving)
+    KnockerSqlite.add_endpoint!(inbox, name: "e")
+    KnockerSqlite.register_handler(inbox, "e", fn _, tx -> Tx.query!(tx, "SELECT 1") end)
+
+    for name <- [KnockerSqlite.Permits, KnockerSqlite.Registry] do
+      old = Process.whereis(name)
+      Process.exit(old, :kill)
+      assert wait_until(fn -> Process.whereis(name) not in [nil, old] end)
+      assert {:ok, _} = KnockerSqlite.ingest(:outliving, endpoint: "e", body: "")
+      assert [%{"status" => "handled"}] = KnockerSqlite.run_worker_once!(inbox)
+    end
+
+    Process.exit(inbox.pid, :kill)
+    assert wait_until(fn -> match?({:error, %Error{code: :closed}}, KnockerSqlite.stats(inbox.supervisor)) end)
+  end
+
   test "handlers in greater number than dirty schedulers don't stop each other" do
     inbox = temporary_inbox(clock: nil)
     KnockerSqlite.add_endpoint!(inbox, name: "e")

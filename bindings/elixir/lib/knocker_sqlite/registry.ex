@@ -3,8 +3,9 @@ defmodule KnockerSqlite.Registry do
   # Two tables: the open inboxes by process, and the functions of handlers by
   # the number that the library gave them. Numbers are unique in a process, and
   # inboxes of one file share their handlers, so that there is one map for all.
-  # This process owns the tables and forgets inboxes whose process has died:
-  # what is in a table is not garbage, so the library would keep them open.
+  # This process forgets inboxes whose process has died: what is in a table is
+  # not garbage, so the library would keep them open. The tables are the
+  # supervisor's, so that they survive this process.
 
   use GenServer
 
@@ -15,6 +16,13 @@ defmodule KnockerSqlite.Registry do
 
   @spec start_link(term()) :: GenServer.on_start()
   def start_link(_), do: GenServer.start_link(__MODULE__, nil, name: __MODULE__)
+
+  @doc "Creates the tables, which belong to the calling process."
+  @spec create_tables() :: :ok
+  def create_tables do
+    for table <- [@inboxes, @handlers], do: :ets.new(table, [:named_table, :public, :set, read_concurrency: true])
+    :ok
+  end
 
   @doc "Makes an inbox known by its process, and by the supervisor above it."
   @spec put(KnockerSqlite.t(), pid()) :: :ok
@@ -75,7 +83,8 @@ defmodule KnockerSqlite.Registry do
 
   @impl true
   def init(_) do
-    for table <- [@inboxes, @handlers], do: :ets.new(table, [:named_table, :public, :set, read_concurrency: true])
+    # After a crash there are some.
+    for {pid, %{pid: pid}} <- :ets.tab2list(@inboxes), do: Process.monitor(pid)
     {:ok, nil}
   end
 
