@@ -86,6 +86,9 @@ func TestExistingFileKilled(t *testing.T) {
 	before := everything(t, path)
 	killed := 0
 	for life := 30 * time.Millisecond; ; life = life * 3 / 2 {
+		if life > time.Minute {
+			t.Fatal("the file is never migrated")
+		}
 		c := migratingChild(t, path)
 		timer := time.AfterFunc(life, func() { _ = c.Process.Kill() })
 		err := c.Wait()

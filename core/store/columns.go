@@ -13,8 +13,11 @@ type column struct {
 
 type columns []column
 
-func columnsOf(c Conn, table string) (columns, error) {
-	rows, err := c.Query("SELECT name, hidden FROM pragma_table_xinfo(?, 'main')", table)
+func columnsOf(c Conn, table string) (columns, error) { return columnsIn(c, "main", table) }
+
+// columnsIn looks into one schema, or without one wherever SQLite finds the name.
+func columnsIn(c Conn, schema, table string) (columns, error) {
+	rows, err := c.Query("SELECT name, hidden FROM pragma_table_xinfo(?, nullif(?, ''))", table, schema)
 	if err != nil {
 		return nil, err
 	}

@@ -7,12 +7,6 @@ import (
 	"strings"
 )
 
-// Obstacle is why a file of the existing project can't be migrated as it is: the
-// application has to change something first. The file is as it was.
-type Obstacle struct{ Text string }
-
-func (o *Obstacle) Error() string { return o.Text }
-
 // Migrate brings a file of the existing project to this layout, in place and in
 // one transaction; queue is where its jobs are. No transaction may be open. It
 // asks again what the file holds once it has the write lock, so that of several
@@ -77,7 +71,7 @@ func migrateForeign(c Conn, queue string) error {
 		return err
 	}
 	for _, step := range []func(Conn) error{
-		checkIdentities, dropForeignIndexes, replaceEvents, replaceDeliveries, makeCanonical,
+		checkNames, checkIdentities, dropForeignIndexes, replaceEvents, replaceDeliveries, makeCanonical,
 		func(c Conn) error { return linkJobs(c, queue) },
 		replaceOthers, swapTables, Bootstrap,
 		func(c Conn) error { return makeAgain(c, kept) },
@@ -255,6 +249,9 @@ func replaceTable(c Conn, table string, values map[string]string, dropped ...str
 	}
 	ours, err := columnsOf(c, migrating(table))
 	if err != nil {
+		return err
+	}
+	if err := checkColumn(table, old, ours); err != nil {
 		return err
 	}
 	own := old.without(append(ours.names(), dropped...))
