@@ -12,13 +12,14 @@ import (
 // lose it, take its values for ours, or leave it there without its meaning.
 func TestExistingFileRefusesWhatWouldBeLost(t *testing.T) {
 	for sql, names := range map[string]string{
-		"ALTER TABLE knocker_events ADD COLUMN job_id TEXT":                                                                          "column job_id of knocker_events",
-		"ALTER TABLE knocker_events ADD COLUMN Delivery_Id TEXT":                                                                     "column Delivery_Id of knocker_events",
-		"ALTER TABLE knocker_deliveries ADD COLUMN kind TEXT":                                                                        "column kind of knocker_deliveries",
-		"ALTER TABLE knocker_endpoints ADD COLUMN paused INTEGER; UPDATE knocker_endpoints SET paused = 1":                           "column paused of knocker_endpoints",
-		"CREATE INDEX Knocker_Events_Type ON knocker_events (event_type)":                                                            "index Knocker_Events_Type",
-		"CREATE INDEX knocker_events_provider ON _honker_results (value)":                                                            "index knocker_events_provider",
-		"CREATE TABLE knocker_delivery_events (x)":                                                                                   "table knocker_delivery_events",
+		"ALTER TABLE knocker_events ADD COLUMN job_id TEXT":                                                "column job_id of knocker_events",
+		"ALTER TABLE knocker_events ADD COLUMN Delivery_Id TEXT":                                           "column Delivery_Id of knocker_events",
+		"ALTER TABLE knocker_deliveries ADD COLUMN kind TEXT":                                              "column kind of knocker_deliveries",
+		"ALTER TABLE knocker_endpoints ADD COLUMN paused INTEGER; UPDATE knocker_endpoints SET paused = 1": "column paused of knocker_endpoints",
+		"CREATE INDEX Knocker_Events_Type ON knocker_events (event_type)":                                  "index Knocker_Events_Type",
+		"CREATE INDEX knocker_events_provider ON _honker_results (value)":                                  "index knocker_events_provider",
+		"CREATE TABLE knocker_delivery_events (x)":                                                         "table knocker_delivery_events",
+		"CREATE VIRTUAL TABLE bodies USING fts5 (body_blob, content = 'knocker_events', content_rowid = 'id'); INSERT INTO bodies (bodies) VALUES ('rebuild')": "the search table bodies",
 		"CREATE VIEW knocker_prune_audits AS SELECT 1":                                                                               "view knocker_prune_audits",
 		`CREATE VIEW quoted AS SELECT id, "body_blob" FROM knocker_events`:                                                           "the view quoted",
 		`CREATE INDEX quoted ON knocker_events ("headers_json")`:                                                                     "index quoted on knocker_events",
@@ -45,6 +46,7 @@ func TestExistingFileKeepsOddlyWrittenObjects(t *testing.T) {
 	script(t, path, `CREATE TABLE seen (what TEXT);
 		CREATE TRIGGER handled AFTER UPDATE OF status, body_blob ON Knocker_Events WHEN new.status = "ignored" BEGIN INSERT INTO seen VALUES ("body_blob"); END;
 		CREATE INDEX by_method ON KNOCKER_EVENTS ("method", Event_Type);
+		CREATE VIRTUAL TABLE errors USING fts5 (last_error, content = 'knocker_events', content_rowid = 'id'); INSERT INTO errors (errors) VALUES ('rebuild');
 		CREATE VIEW texts AS SELECT id, 'body_blob' AS name, "no column" AS other FROM "knocker_events"`)
 	if err := openAt(t, path, core.Options{}).Close(); err != nil {
 		t.Fatal(err)
@@ -52,6 +54,9 @@ func TestExistingFileKeepsOddlyWrittenObjects(t *testing.T) {
 	script(t, path, "UPDATE knocker_events SET status = 'ignored' WHERE id = 7; SELECT * FROM knocker_events INDEXED BY by_method ORDER BY method")
 	if got := rowsOf(t, path, "SELECT what FROM seen"); got != "\"body_blob\"|\n" {
 		t.Errorf("the trigger wrote %q", got)
+	}
+	if got := rowsOf(t, path, "SELECT rowid FROM errors WHERE errors MATCH 'customer'"); got != "'\\x05'|\n" {
+		t.Errorf("the search finds %q", got)
 	}
 	if got := rowsOf(t, path, "SELECT * FROM texts WHERE id = 7"); got != "'\\a'|\"body_blob\"|\"no column\"|\n" {
 		t.Errorf("the view shows %q", got)

@@ -126,7 +126,8 @@ type findings struct {
 // belongs to this connection, which may be the application's.
 func survey(c Conn) (findings, error) {
 	f := findings{map[string]string{}, map[string]uses{}, map[string]int64{}}
-	rows, err := c.Query(`SELECT DISTINCT type, CASE type WHEN 'trigger' THEN tbl_name ELSE name END, 'main' FROM main.sqlite_schema
+	rows, err := c.Query(`SELECT DISTINCT CASE WHEN sql LIKE 'CREATE VIRTUAL TABLE%USING fts_%content%' THEN 'search' ELSE type END,
+			CASE type WHEN 'trigger' THEN tbl_name ELSE name END, 'main' FROM main.sqlite_schema
 		WHERE type IN ('view', 'trigger') OR type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!'
 		UNION ALL SELECT DISTINCT type, CASE type WHEN 'trigger' THEN tbl_name ELSE name END, 'temp' FROM temp.sqlite_master WHERE type IN ('view', 'trigger')`)
 	if err != nil {
@@ -137,6 +138,10 @@ func survey(c Conn) (findings, error) {
 		switch {
 		case kind == "table":
 			f.countBroken(c, name)
+		case kind == "search": // it reads another table's columns, and finds out only with a row
+			if _, err := c.Query("SELECT * FROM main." + quote(name) + " LIMIT 1"); err != nil {
+				f.broken["the search table "+name] = err.Error()
+			}
 		case kind == "view" && temporary:
 			f.try(c, "the temporary view "+name, "SELECT * FROM temp."+quote(name))
 		case kind == "view":
