@@ -2,7 +2,7 @@
 # Builds what `make interop` runs against, in a throw-away environment below
 # build/: Honker's package and its SQLite extension. With the argument knockerlite
 # also the package that files to migrate come from. All three are Rust. Sources
-# are pinned by hash, and the crates of each by the lock file that it brings.
+# are pinned by hash, and the extension's own crates by the lock file it brings.
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 here=$root/conformance/interop
@@ -23,11 +23,18 @@ $pip install --no-binary honker --require-hashes --no-deps -r "$here/requirement
 mkdir -p "$home/extension/src"
 printf '[package]\nname = "fetch"\nversion = "0.0.0"\nedition = "2021"\n[workspace]\n[dependencies]\nhonker-extension = "=0.5.0"\n' >"$home/extension/Cargo.toml"
 : >"$home/extension/src/lib.rs"
-(cd "$home/extension" && cargo vendor --quiet vendored >/dev/null &&
+(
+	cd "$home/extension"
+	cargo vendor --quiet vendored >/dev/null
 	grep -q '"package":"e63f3f389f225cd250a2846becbadf15c91dc25285cb1bd43901187c8f1e3774"' vendored/honker-extension/.cargo-checksum.json ||
-	{ echo "interop: honker-extension 0.5.0 is not the crate that was pinned" >&2; exit 1; }
-	rm -rf honker-extension && cp -R vendored/honker-extension honker-extension &&
-	printf '\n[workspace]\n' >>honker-extension/Cargo.toml && cd honker-extension && rm -f .cargo-checksum.json && cargo build --quiet --release --locked)
+		{ echo "interop: honker-extension 0.5.0 is not the crate that was pinned" >&2; exit 1; }
+	rm -rf honker-extension
+	cp -R vendored/honker-extension honker-extension
+	cd honker-extension
+	printf '\n[workspace]\n' >>Cargo.toml
+	rm -f .cargo-checksum.json
+	cargo build --quiet --release --locked
+)
 
 [ "${1:-}" = knockerlite ] || { touch "$stamp"; exit 0; }
 
