@@ -144,6 +144,7 @@ class History(unittest.TestCase):
         for sql, theirs, ours in (
             (f"{add} SELECT honker_queue_next_claim_at('q') > 0;", "0", "1"),
             (f"{taken} {over} SELECT honker_ack(1, 'w');", "0", "1"),
+            (f"{taken} {over} SELECT honker_ack_batch('[1]', 'w');", "0", "1"),
             (f"{taken} {over} SELECT honker_retry(1, 'w', 0, 'x');", "0", "1"),
             (f"{taken} {over} SELECT honker_fail(1, 'w', 'x');", "0", "1"),
             (f"{taken} {add} {over} SELECT json_array_length(honker_claim_batch('q', 'v', 9, 60));", "2", "1"),
@@ -151,6 +152,11 @@ class History(unittest.TestCase):
             (f"{taken} INSERT INTO _honker_dead (id, queue, payload) VALUES (1, 'q', ''); SELECT honker_fail(1, 'w', 'x');", "UNIQUE", "1"),
             (f"{taken} SELECT honker_fail(1, 'w', NULL);", "type Null", "1"),
             ("SELECT honker_claim_batch('q', 'w', 0, 60);", "[]", "invalid_argument"),
+            ("SELECT honker_claim_batch('q', 'w', -1, 60);", "[]", "invalid_argument"),
+            ("SELECT honker_claim_batch('q', 'w', 1001, 60);", "[]", "invalid_argument"),
+            (f"{add} UPDATE _honker_live SET attempts = 3; SELECT honker_claim_batch('q', 'w', 1, 60); SELECT last_error FROM _honker_dead;",
+             "max attempts exceeded", "attempts used up: the worker died or lost its lease each time"),
+            (f"{add} SELECT key FROM json_each(honker_get_job(1)) LIMIT 1;", "attempts", "id"),
         ):
             for library, answer in ((THEIRS, theirs), (OURS, ours)):
                 with self.subTest(sql=sql, library=os.path.basename(library)):
