@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/knocker-dev/knocker/core/sqlite"
+	"github.com/knocker-dev/knocker/core/store"
 )
 
 // expunged stands where a text was erased that may have quoted a body.
@@ -15,7 +16,8 @@ type ExpungeResult struct {
 	BulkResult
 	// ErasedFromFile says that neither the database nor its WAL holds the bytes
 	// any more. It is false where a reader of the old state kept the WAL from
-	// being emptied, and after a dry run.
+	// being emptied, in a file that was migrated and has had no VACUUM since, and
+	// after a dry run.
 	ErasedFromFile bool
 }
 
@@ -142,11 +144,22 @@ func (x *expunger) emptyWAL(ctx context.Context) (bool, error) {
 		_, _, err := x.c.Checkpoint(sqlite.CheckpointTruncate)
 		x.e.gate.Release()
 		if err == nil {
-			return true, nil
+			return x.withoutCopies()
 		}
 		if sqlite.CodeOf(err) != sqlite.CodeBusy {
 			return false, fromSQLite(err)
 		}
 	}
 	return false, nil
+}
+
+// withoutCopies is false in a file that was migrated while its free pages hold
+// what the old tables held, which nothing but VACUUM reaches.
+func (x *expunger) withoutCopies() (bool, error) {
+	rows, err := x.c.Query("SELECT 1 FROM main.knocker_meta WHERE key = ?", store.MetaCopies)
+	if err != nil || !rows.Next() {
+		return err == nil, fromSQLite(err)
+	}
+	rows, err = x.c.Query("PRAGMA main.freelist_count")
+	return err == nil && rows.Next() && rows.Int(0) == 0, fromSQLite(err)
 }

@@ -73,7 +73,7 @@ func migrateForeign(c Conn, queue string) error {
 	for _, step := range []func(Conn) error{
 		checkNames, checkIdentities, dropForeignIndexes, replaceEvents, replaceDeliveries, makeCanonical,
 		func(c Conn) error { return linkJobs(c, queue) },
-		replaceOthers, swapTables, Bootstrap,
+		replaceOthers, swapTables, Bootstrap, noteCopies,
 		func(c Conn) error { return makeAgain(c, kept) },
 	} {
 		if err := step(c); err != nil {
@@ -312,6 +312,15 @@ func swapTables(c Conn) error {
 		}
 	}
 	return nil
+}
+
+// MetaCopies is the row of knocker_meta of a file that was migrated: what its
+// old tables held is in its free pages, until VACUUM.
+const MetaCopies = "copies_in_free_pages"
+
+func noteCopies(c Conn) error {
+	_, err := c.Exec("INSERT OR REPLACE INTO main.knocker_meta (key, value) VALUES (?, 1)", MetaCopies)
+	return err
 }
 
 func hasTable(c Conn, name string) (bool, error) {
