@@ -81,13 +81,14 @@ type deliveryFilter struct {
 	SignatureValid *bool        `json:"signature_valid"`
 }
 
-// filter reads a filter and answers its limit; 0 is the default one.
+// filter reads a filter and answers its limit; 0 is the default one, which only
+// a filter without a limit asks for.
 func (a *Arguments) filter(into any, c *common) int {
 	a.fields("filter_json", into)
 	if c.Limit == nil {
 		return 0
 	}
-	if *c.Limit < 1 || *c.Limit > 1000 {
+	if *c.Limit == 0 {
 		a.refuse("filter_json", "valid: its limit is 1 to 1000")
 	}
 	return *c.Limit
