@@ -133,14 +133,19 @@ func childReceives(path string) {
 	select {}
 }
 
-func childWorks(path string) {
+func childWorks(path string) { childHandles(path, 4, insertOrder) }
+
+func insertOrder(_ context.Context, e *core.Event, tx *core.Tx) error {
+	_, err := tx.Exec("INSERT INTO orders (event) VALUES (?)", e.ID)
+	return err
+}
+
+// childHandles is a worker with short leases, until somebody ends the process.
+func childHandles(path string, concurrency int, handler core.HandlerFunc) {
 	inbox := childInbox(path)
-	err := inbox.Handle(core.HandlerParams{Endpoint: "hooks"}, func(_ context.Context, e *core.Event, tx *core.Tx) error {
-		_, err := tx.Exec("INSERT INTO orders (event) VALUES (?)", e.ID)
-		return err
-	})
+	err := inbox.Handle(core.HandlerParams{Endpoint: "hooks"}, handler)
 	if err == nil {
-		err = inbox.RunWorker(background, core.WorkerOptions{Endpoints: []string{"hooks"}, Concurrency: 4, LeaseSeconds: 1})
+		err = inbox.RunWorker(background, core.WorkerOptions{Endpoints: []string{"hooks"}, Concurrency: concurrency, LeaseSeconds: 1})
 	}
 	fmt.Fprintln(os.Stderr, err)
 	os.Exit(1)

@@ -1,11 +1,9 @@
 package core_test
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"os/exec"
 	"strings"
 	"testing"
@@ -231,19 +229,7 @@ func TestExpungeTellsOfReaders(t *testing.T) {
 	const marker = "Erika-Mustermann-0815"
 	id := marked(t, inbox, "a", marker, 10).EventID
 	runOnce(t, inbox)
-	c := exec.Command("sqlite3", inbox.Path())
-	in, _ := c.StdinPipe()
-	out, _ := c.StdoutPipe()
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = c.Process.Kill(); _ = c.Wait() }()
-	if _, err := io.WriteString(in, "BEGIN; SELECT count(*) FROM knocker_events;\n"); err != nil {
-		t.Fatal(err)
-	}
-	if !bufio.NewScanner(out).Scan() {
-		t.Fatal("the reader has not begun")
-	}
+	c, _ := otherProcess(t, inbox.Path(), "BEGIN; SELECT count(*) FROM knocker_events;")
 	this := core.EventFilter{EventIDs: []int64{id}}
 	if r := expunge(t, inbox, this, core.BulkOptions{}); r.Changed != 1 || r.ErasedFromFile {
 		t.Errorf("%+v", r)

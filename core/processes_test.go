@@ -21,11 +21,7 @@ import (
 // input is closed, and prints how many it received and the longest wait.
 func childDoesBoth(path string) {
 	inbox := childInbox(path)
-	err := inbox.Handle(core.HandlerParams{Endpoint: "hooks"}, func(_ context.Context, e *core.Event, tx *core.Tx) error {
-		_, err := tx.Exec("INSERT INTO orders (event) VALUES (?)", e.ID)
-		return err
-	})
-	if err != nil {
+	if err := inbox.Handle(core.HandlerParams{Endpoint: "hooks"}, insertOrder); err != nil {
 		fmt.Println("error", err)
 		os.Exit(1)
 	}
@@ -69,20 +65,13 @@ func childDoesBoth(path string) {
 
 // childDies is a worker whose handler ends the process for one kind of event.
 func childDies(path string) {
-	inbox := childInbox(path)
-	err := inbox.Handle(core.HandlerParams{Endpoint: "hooks"}, func(_ context.Context, e *core.Event, tx *core.Tx) error {
+	childHandles(path, 0, func(ctx context.Context, e *core.Event, tx *core.Tx) error {
 		if e.EventType == "poison" {
 			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 			select {}
 		}
-		_, err := tx.Exec("INSERT INTO orders (event) VALUES (?)", e.ID)
-		return err
+		return insertOrder(ctx, e, tx)
 	})
-	if err == nil {
-		err = inbox.RunWorker(background, core.WorkerOptions{Endpoints: []string{"hooks"}, LeaseSeconds: 1})
-	}
-	fmt.Fprintln(os.Stderr, err)
-	os.Exit(1)
 }
 
 // Eight processes with eight receivers and eight handlers each on one file: no

@@ -1,10 +1,10 @@
 package core_test
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -19,8 +19,7 @@ import (
 // childStops is a worker that says when its handler begins, "early" or "late" in
 // its transaction, and how that ended.
 func childStops(path string) {
-	inbox := childInbox(path)
-	err := inbox.Handle(core.HandlerParams{Endpoint: "hooks"}, func(_ context.Context, e *core.Event, tx *core.Tx) error {
+	childHandles(path, 0, func(_ context.Context, e *core.Event, tx *core.Tx) error {
 		if e.EventType == "inside" {
 			_, _ = tx.Exec("INSERT INTO orders (event) VALUES (?)", e.ID)
 		}
@@ -30,11 +29,6 @@ func childStops(path string) {
 		fmt.Println("wrote", core.CodeOf(err))
 		return err
 	})
-	if err == nil {
-		err = inbox.RunWorker(background, core.WorkerOptions{Endpoints: []string{"hooks"}, LeaseSeconds: 1})
-	}
-	fmt.Fprintln(os.Stderr, err)
-	os.Exit(1)
 }
 
 // A process that stands still for longer than its lease, and goes on, has lost
@@ -98,27 +92,37 @@ func TestStoppedProcess(t *testing.T) {
 	}
 }
 
+// otherProcess is the sqlite3 command line, which has run SQL that prints
+// something, and keeps its connection until it reads on or the test ends.
+func otherProcess(t *testing.T, path, sql string) (c *exec.Cmd, in io.WriteCloser) {
+	t.Helper()
+	c = exec.Command("sqlite3", path)
+	in, err := c.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := c.StdoutPipe()
+	if err == nil {
+		err = c.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Process.Kill(); _ = c.Wait() })
+	if _, err := io.WriteString(in, sql+"\n"); err != nil {
+		t.Fatal(err)
+	}
+	if !bufio.NewScanner(out).Scan() {
+		t.Fatal("the other process has answered nothing")
+	}
+	return c, in
+}
+
 // A lock of another process: each caller waits within its bound, then is busy,
 // and nothing of it is in the file.
 func TestBusyAcrossProcesses(t *testing.T) {
 	inbox := withEndpoint(t, core.Options{ReceiveTimeout: 300 * time.Millisecond})
-	holder := exec.Command("sqlite3", inbox.Path())
-	in, err := holder.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := holder.StdoutPipe()
-	if err == nil {
-		err = holder.Start()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = holder.Process.Kill(); _ = holder.Wait() }()
-	_, _ = io.WriteString(in, "BEGIN IMMEDIATE;\nSELECT 'held';\n")
-	if _, err := out.Read(make([]byte, 16)); err != nil {
-		t.Fatal(err)
-	}
+	holder, in := otherProcess(t, inbox.Path(), "BEGIN IMMEDIATE; SELECT 'held';")
 	var all sync.WaitGroup
 	for range 16 {
 		all.Add(1)
